@@ -1,0 +1,15 @@
+//! polecat: from a root file system and a command to one signed file.
+//!
+//! The pipeline, in the order of the modules: [`rootfs`] answers every look-up inside the tree, [`elf`] and [`ldso`] say what a
+//! file needs and where the loader finds it, [`closure`] follows that to the end, [`plan`] is the result as a value, [`image`]
+//! writes it as a squashfs and [`seal`] makes the signed file of it.
+#![forbid(unsafe_code)]
+
+pub mod closure;
+pub mod elf;
+pub mod image;
+pub mod ldso;
+pub mod plan;
+pub mod rootfs;
+pub mod seal;
+pub mod stubs;

@@ -1,0 +1,2 @@
+//! polecat.
+fn main() {}
