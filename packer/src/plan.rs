@@ -116,8 +116,32 @@ pub enum ReasonKind {
 /// Something that did not stop the plan but may stop the app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
+    /// What it is about.
+    pub kind: WarningKind,
     /// Entry that it is about.
     pub path: RootPath,
     /// One line, without the path.
     pub message: String,
+}
+
+/// What a warning is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WarningKind {
+    /// A library that the loader will not find: the app stops at its start, or when it wants it.
+    MissingLibrary,
+    /// A file that makes the loader stop although the library may be found elsewhere: a directory, a loop of links, not ELF.
+    LoaderStops,
+    /// An ELF file for another architecture, or damaged.
+    ForeignFile,
+    /// Something that was needed was excluded.
+    Excluded,
+    /// An interpreter or a helper that is named but is not there.
+    MissingProgram,
+    /// A pattern that matched nothing.
+    EmptyPattern,
+    /// A device, socket or FIFO, which an image does not hold.
+    Skipped,
+    /// Something works only under a condition, such as a working directory.
+    Condition,
 }
