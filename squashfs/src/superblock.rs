@@ -1,0 +1,146 @@
+//! The first 96 bytes of an image.
+
+use crate::cursor::Cursor;
+use crate::error::{Error, Part};
+use crate::inode::InodeRef;
+
+/// Bytes of a superblock.
+pub(crate) const SUPERBLOCK_SIZE: usize = 96;
+
+/// "hsqs" as the little-endian number it is.
+const MAGIC: u32 = 0x7371_7368;
+const VERSION: (u16, u16) = (4, 0);
+const ZSTD: u16 = 6;
+
+/// The position of a table that is not there.
+const ABSENT: u64 = u64::MAX;
+
+/// What the superblock says, checked: squashfs 4.0, zstd, and tables that lie inside the image in the order the
+/// kernel insists on (`squashfs_fill_super` in fs/squashfs/super.c).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Superblock {
+    /// How many inodes the image claims to hold.
+    pub inode_count: u32,
+    /// When the image was made, in seconds since 1970, unsigned.
+    pub modification_time: u32,
+    /// Bytes of a whole data block: a power of two from 4 KiB to 1 MiB.
+    pub block_size: u32,
+    /// How many fragment blocks the image claims to hold.
+    pub fragment_count: u32,
+    /// How many user and group ids the image claims to hold, at least one.
+    pub id_count: u16,
+    /// The inode of the root directory.
+    pub root: InodeRef,
+    /// Bytes of the image without its padding; nothing behind them is read.
+    pub bytes_used: u64,
+    pub(crate) id_table: u64,
+    pub(crate) inode_table: u64,
+    pub(crate) directory_table: u64,
+    /// The end of the directory table: where the next thing is known to be.
+    pub(crate) directory_table_end: u64,
+    pub(crate) fragment_table: u64,
+}
+
+impl Superblock {
+    /// Decodes and checks a superblock.
+    pub(crate) fn decode(record: &[u8; SUPERBLOCK_SIZE]) -> Result<Self, Error> {
+        let mut fields = Cursor::new(record);
+        if fields.u32() != MAGIC {
+            return Err(Error::NotSquashfs);
+        }
+        let inode_count = fields.u32();
+        let modification_time = fields.u32();
+        let block_size = fields.u32();
+        let fragment_count = fields.u32();
+        let compressor = fields.u16();
+        let block_log = fields.u16();
+        let _flags = fields.u16();
+        let id_count = fields.u16();
+        let version = (fields.u16(), fields.u16());
+        let root = InodeRef(fields.u64());
+        let bytes_used = fields.u64();
+        let id_table = fields.u64();
+        let xattr_table = fields.u64();
+        let inode_table = fields.u64();
+        let directory_table = fields.u64();
+        let fragment_table = fields.u64();
+        let export_table = fields.u64();
+
+        if version != VERSION {
+            return Err(Error::Version {
+                major: version.0,
+                minor: version.1,
+            });
+        }
+        if compressor != ZSTD {
+            return Err(Error::Compressor { id: compressor });
+        }
+        // What follows the directory table is known by where its list of positions begins, behind the table itself.
+        let directory_table_end = [bytes_used, id_table, xattr_table, fragment_table, export_table]
+            .into_iter()
+            .filter(|&position| position != ABSENT)
+            .min()
+            .unwrap_or(bytes_used);
+        let superblock = Self {
+            inode_count,
+            modification_time,
+            block_size,
+            fragment_count,
+            id_count,
+            root,
+            bytes_used,
+            id_table,
+            inode_table,
+            directory_table,
+            directory_table_end,
+            fragment_table,
+        };
+        superblock.check(block_log)?;
+        Ok(superblock)
+    }
+
+    fn check(&self, block_log: u16) -> Result<(), Error> {
+        let checks = [
+            (
+                self.block_size.is_power_of_two() && (12..=20).contains(&block_log),
+                "impossible block size",
+            ),
+            (
+                self.block_size.trailing_zeros() == u32::from(block_log),
+                "block size and its logarithm disagree",
+            ),
+            (self.bytes_used <= i64::MAX.unsigned_abs(), "impossible image size"),
+            (self.inode_count != 0, "no inodes"),
+            (self.id_count != 0, "no user and group ids"),
+            (
+                self.inode_table >= SUPERBLOCK_SIZE as u64,
+                "inode table inside the superblock",
+            ),
+            (
+                self.inode_table < self.directory_table,
+                "inode table behind the directory table",
+            ),
+            (
+                self.directory_table <= self.directory_table_end,
+                "directory table behind the tables that follow it",
+            ),
+            (self.id_table < self.bytes_used, "id table outside the image"),
+            (
+                self.fragment_count == 0 || self.fragment_table < self.bytes_used,
+                "fragments, and no fragment table inside the image",
+            ),
+            (
+                self.root.block() < self.directory_table - self.inode_table.min(self.directory_table),
+                "root outside the inode table",
+            ),
+        ];
+        match checks.iter().find(|(holds, _)| !holds) {
+            Some((_, what)) => Err(Error::Damaged {
+                part: Part::Superblock,
+                offset: 0,
+                what,
+            }),
+            None => Ok(()),
+        }
+    }
+}
