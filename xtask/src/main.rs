@@ -1,2 +1,64 @@
-//! To be written.
-fn main() {}
+//! Build and test glue: everything that must be done around `cargo build` and `cargo test`, as verbs of `cargo xtask`.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod bench;
+mod build;
+mod error;
+mod leftovers;
+mod paths;
+mod programs;
+mod rootfs;
+mod setup;
+mod size;
+mod suite;
+
+use error::Error;
+
+/// Build and test glue of polecat.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Verb {
+    /// Install what the tests need, make the test root file system, build, and run every test.
+    Test(suite::Options),
+    /// Install (Debian, root) or name what the tests and the build need.
+    Setup,
+    /// Make the test root file system where it is missing, and print its path.
+    Rootfs,
+    /// Print the sizes of the stub and the packer.
+    Size,
+    /// Measure start times of packed programs, and the time and memory of packing.
+    Bench(bench::Options),
+    /// One end of a measurement; started by `bench`.
+    #[command(hide = true)]
+    Measure(bench::measure::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Verb::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<(), Error> {
+    match verb {
+        Verb::Test(options) => suite::test(&options),
+        Verb::Setup => setup::setup(),
+        Verb::Rootfs => {
+            setup::setup()?;
+            println!("{}", rootfs::ensure()?.display());
+            Ok(())
+        }
+        Verb::Size => size::print(),
+        Verb::Bench(options) => bench::bench(&options),
+        Verb::Measure(options) => bench::measure::measure(&options),
+    }
+}

@@ -1,0 +1,133 @@
+//! Packing: time and peak memory beside mksquashfs over the same tree, with the same codec, level and block size.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use super::Bench;
+use super::statistics::Summary;
+use crate::error::Error;
+use crate::programs;
+
+/// The packer's defaults: zstd level and block size in bytes.
+const LEVEL: &str = "15";
+const BLOCK_SIZE: &str = "131072";
+
+/// One way of packing, measured some times.
+struct Series {
+    times: Vec<Duration>,
+    /// The highest of all runs.
+    peak_kib: u64,
+    output_bytes: u64,
+}
+
+/// Measures and prints.
+pub(super) fn print(bench: &Bench, rounds: u32) -> Result<(), Error> {
+    let include = ["--include", "/**"];
+    let bundle = bench.pack("everything.run", &bench.rootfs, &include, &["bash"])?;
+    let tree = bench.path("tree");
+    programs::output(bench.polecat().arg("extract").arg(&bundle).arg(&tree))?;
+    let bytes = size_of(&tree)?;
+    println!(
+        "\nPacking {} MB, zstd {LEVEL}, blocks of {} KiB, {rounds} rounds in turns",
+        bytes / 1_000_000,
+        128
+    );
+
+    let (mut ours, mut theirs) = (Series::new(), Series::new());
+    let image = bench.path("peer.squashfs");
+    for _ in 0..rounds {
+        let out = bundle.as_os_str();
+        let arguments = [
+            OsStr::new("-o"),
+            out,
+            include[0].as_ref(),
+            include[1].as_ref(),
+            bench.rootfs.as_os_str(),
+            "bash".as_ref(),
+        ];
+        let mut pack = Command::new(&bench.packer);
+        pack.args(arguments);
+        ours.add(bench, &pack, &bundle)?;
+
+        let mut peer = Command::new("mksquashfs");
+        peer.arg(&tree)
+            .arg(&image)
+            .args(["-comp", "zstd", "-Xcompression-level", LEVEL, "-b", BLOCK_SIZE]);
+        peer.args(["-noappend", "-no-progress", "-quiet", "-no-xattrs"]);
+        theirs.add(bench, &peer, &image)?;
+    }
+    ours.print("polecat (closure, image, hash tree, signature, sync)");
+    theirs.print("mksquashfs (image)");
+    if let (Some(our_time), Some(their_time)) = (Summary::of(&ours.times), Summary::of(&theirs.times)) {
+        println!(
+            "  time: {:.2} times mksquashfs's, by minima",
+            our_time.minimum / their_time.minimum
+        );
+    }
+    Ok(())
+}
+
+impl Series {
+    const fn new() -> Self {
+        Self {
+            times: Vec::new(),
+            peak_kib: 0,
+            output_bytes: 0,
+        }
+    }
+
+    fn add(&mut self, bench: &Bench, command: &Command, output: &Path) -> Result<(), Error> {
+        let here = Path::new("/proc/self/exe");
+        let own = fs::read_link(here).map_err(Error::file("read", here))?;
+        let mut measure = Command::new(own);
+        measure.env("HOME", bench.path("home")).env_remove("XDG_CONFIG_HOME");
+        measure
+            .args(["measure", "--"])
+            .arg(command.get_program())
+            .args(command.get_args());
+        let printed = programs::output(&mut measure)?;
+        let unexpected = || Error::Unexpected {
+            from: programs::shown(&measure),
+            what: "not two numbers",
+        };
+        let (nanoseconds, kib) = printed.trim().split_once(' ').ok_or_else(unexpected)?;
+        self.times
+            .push(Duration::from_nanos(nanoseconds.parse().map_err(|_| unexpected())?));
+        self.peak_kib = self.peak_kib.max(kib.parse().map_err(|_| unexpected())?);
+        self.output_bytes = fs::metadata(output).map_err(Error::file("read", output))?.len();
+        Ok(())
+    }
+
+    fn print(&self, title: &str) {
+        let Some(time) = Summary::of(&self.times) else { return };
+        println!("  {title}");
+        println!(
+            "    {:.2} s minimum, {:.2} s median, {} MiB peak, {} bytes",
+            time.minimum / 1e3,
+            time.median / 1e3,
+            self.peak_kib / 1024,
+            self.output_bytes
+        );
+    }
+}
+
+/// Sum of the regular files' sizes below `directory`.
+fn size_of(directory: &Path) -> Result<u64, Error> {
+    let mut sum = 0;
+    for entry in fs::read_dir(directory).map_err(Error::file("read", directory))? {
+        let entry = entry.map_err(Error::file("read", directory))?;
+        let path = entry.path();
+        let metadata = fs::symlink_metadata(&path).map_err(Error::file("read", &path))?;
+        sum += if metadata.is_dir() {
+            size_of(&path)?
+        } else if metadata.is_file() {
+            metadata.len()
+        } else {
+            0
+        };
+    }
+    Ok(sum)
+}
