@@ -2,7 +2,13 @@
 //!
 //! Names follow the OCI runtime specification where it has one (`process.args`, `process.env`, `process.cwd`).
 
+mod validate;
+
 use serde::{Deserialize, Serialize};
+
+use crate::hash_tree::BlockDigest;
+pub use validate::ManifestError;
+pub(crate) use validate::encode_hex;
 
 /// Everything the stub acts on. Only ever parsed from bytes whose signature was checked, see `runtime::verify`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +34,10 @@ pub struct Manifest {
     pub process: Process,
     /// How it is kept apart from the host.
     pub isolation: Isolation,
+    /// Names of what a reader must know beyond version 1 to use the bundle as it is meant. Version 1 itself needs none; a
+    /// reader refuses a name it does not know. (Fields that a reader does not know and no name asks for are ignored.)
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<String>,
 }
 
 /// The bytes in front of the superblock, without the padding.
@@ -62,7 +72,7 @@ pub struct HashTreeRecord {
     pub offset: u64,
     /// Length in bytes, a multiple of 4096. Zero when the image is a single block.
     pub length: u64,
-    /// Salt, lower-case hexadecimal, 0 to 64 digits… an even number of them.
+    /// Salt, lower-case hexadecimal, an even number of digits, at most 64.
     pub salt: String,
     /// Root digest, 64 lower-case hexadecimal digits.
     pub root_digest: String,
@@ -90,4 +100,89 @@ pub struct Isolation {
     /// A closed box: no home, no current directory, no environment of the caller's.
     #[serde(default)]
     pub contain: bool,
+}
+
+impl Manifest {
+    /// The manifest in these bytes. Only for bytes whose signature was checked.
+    ///
+    /// # Errors
+    /// [`ManifestError`] when they are not JSON, a field is missing or a value is one that it cannot have.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let manifest: Manifest = serde_json::from_slice(bytes).map_err(ManifestError::from_json)?;
+        manifest.validate()?;
+        Ok(manifest)
+    }
+
+    /// The bytes to store and sign: indented JSON in the order of the fields, with a line feed at the end.
+    ///
+    /// # Errors
+    /// [`ManifestError`] when a value is one that it cannot have, or the whole is too long.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
+        self.validate()?;
+        self.encode()
+    }
+
+    /// An upper bound for the length of [`Manifest::to_bytes`] once the writer has filled in what it knows: for
+    /// [`crate::writer::BundleWriter::create`].
+    ///
+    /// # Errors
+    /// [`ManifestError`] when the whole is too long.
+    pub fn capacity(&self) -> Result<u64, ManifestError> {
+        let digest = "0".repeat(64);
+        let mut longest = self.clone();
+        longest.stub = StubRecord {
+            length: u64::MAX,
+            sha256: digest.clone(),
+        };
+        longest.image = ImageRecord {
+            offset: u64::MAX,
+            length: u64::MAX,
+            entries: u64::MAX,
+            unpacked_size: u64::MAX,
+        };
+        longest.hash_tree = HashTreeRecord {
+            offset: u64::MAX,
+            length: u64::MAX,
+            salt: digest.clone(),
+            root_digest: digest,
+        };
+        Ok(longest.encode()?.len() as u64)
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, ManifestError> {
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(ManifestError::from_json)?;
+        bytes.push(b'\n');
+        match bytes.len() as u64 {
+            0..=crate::layout::MAX_MANIFEST_LENGTH => Ok(bytes),
+            length => Err(ManifestError::TooLong { length }),
+        }
+    }
+}
+
+impl HashTreeRecord {
+    /// The salt.
+    ///
+    /// # Errors
+    /// [`ManifestError::Value`] when it is not hexadecimal.
+    pub fn salt_bytes(&self) -> Result<Vec<u8>, ManifestError> {
+        validate::decode_hex("hashTree.salt", &self.salt)
+    }
+
+    /// The root digest.
+    ///
+    /// # Errors
+    /// [`ManifestError::Value`] when it is not 64 hexadecimal digits.
+    pub fn root_digest_bytes(&self) -> Result<BlockDigest, ManifestError> {
+        validate::decode_digest("hashTree.rootDigest", &self.root_digest)
+    }
+}
+
+impl StubRecord {
+    /// The digest.
+    ///
+    /// # Errors
+    /// [`ManifestError::Value`] when it is not 64 hexadecimal digits.
+    pub fn sha256_bytes(&self) -> Result<BlockDigest, ManifestError> {
+        validate::decode_digest("stub.sha256", &self.sha256)
+    }
 }
