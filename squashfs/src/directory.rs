@@ -1,20 +1,61 @@
-//! Directory listings.
+//! Directory listings: runs of entries, each run behind a header, names in bytewise order.
 
 use crate::Image;
-use crate::error::Error;
-use crate::inode::{InodeRef, Kind};
+use crate::cursor::Cursor;
+use crate::error::{Error, Part};
+use crate::inode::{Inode, InodeRef, Kind, Listing};
+use crate::metadata::{METADATA_SIZE, Position, Region, Stream};
 use crate::read_at::ReadAt;
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Deref;
 
 /// The longest name of a directory entry, in bytes (`SQUASHFS_NAME_LEN`).
 pub const NAME_MAX: usize = 256;
 
+/// Bytes of the header of a run.
+const RUN_SIZE: u32 = 12;
+
+/// Entries of a run at most (`SQUASHFS_DIR_COUNT`).
+const RUN_MAX: u32 = 256;
+
+/// Bytes of an entry before its name.
+const ENTRY_SIZE: u32 = 8;
+
+/// Bytes of an entry of a directory's index before its name.
+const INDEX_SIZE: usize = 12;
+
 /// The name of a directory entry: 1 to [`NAME_MAX`] bytes, no `/`, no NUL, neither `.` nor `..`.
 #[derive(Clone, Copy)]
 pub struct Name {
     bytes: [u8; NAME_MAX],
     length: u16,
+}
+
+impl Name {
+    /// No name, and before all names.
+    pub(crate) const EMPTY: Self = Self {
+        bytes: [0; NAME_MAX],
+        length: 0,
+    };
+
+    /// Reads a name of `length` bytes, and checks it. `None` when it is none.
+    fn read<R: ReadAt>(&mut self, stream: &mut Stream<'_, R>, length: u32) -> Result<Option<()>, Error> {
+        self.length = 0;
+        let Some(bytes) = usize::try_from(length)
+            .ok()
+            .and_then(|length| self.bytes.get_mut(..length))
+        else {
+            return Ok(None);
+        };
+        stream.read(bytes)?;
+        if matches!(&*bytes, b"" | b"." | b"..") || bytes.iter().any(|byte| matches!(byte, 0 | b'/')) {
+            return Ok(None);
+        }
+        // At most NAME_MAX.
+        self.length = u16::try_from(length).unwrap_or(0);
+        Ok(Some(()))
+    }
 }
 
 impl Deref for Name {
@@ -31,36 +72,200 @@ impl fmt::Debug for Name {
     }
 }
 
-/// One entry of a directory.
+/// An entry without its name.
 #[derive(Debug, Clone, Copy)]
-pub struct DirEntry {
-    /// Its name; derefs to bytes.
-    pub name: Name,
-    /// Its inode.
-    pub inode_ref: InodeRef,
-    /// Its inode's number, as the listing has it.
-    pub inode_number: u32,
-    /// Its inode's kind, as the listing has it. A hostile image may lie: what acts on the kind takes the inode's.
-    pub kind: Kind,
-    /// Where [`Image::read_dir`] goes on behind this entry: above 2 and below 2^32.
-    pub next: u64,
+pub(crate) struct Entry {
+    pub(crate) inode_ref: InodeRef,
+    pub(crate) inode_number: u32,
+    pub(crate) kind: Kind,
 }
 
-/// The entries of a directory from a cookie on; made by [`Image::read_dir`]. Ends behind the first error.
-pub struct ReadDir<'a, R: ReadAt> {
-    pub(crate) image: &'a Image<R>,
+/// A place in a listing, with what the header of its run says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// Bytes of the listing before it.
+    pub(crate) passed: u32,
+    pub(crate) at: Position,
+    run: Run,
 }
 
-impl<R: ReadAt> fmt::Debug for ReadDir<'_, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadDir").finish_non_exhaustive()
+/// What the header of a run says of the entries that follow.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    /// Entries still to come.
+    left: u32,
+    /// Where the metadata block of their inodes is, from the start of the inode table.
+    block: u32,
+    /// What their inode numbers are counted from.
+    inode: u32,
+}
+
+/// Reads the entries of a listing from some place on.
+#[derive(Debug)]
+pub(crate) struct Entries<'a, R> {
+    stream: Stream<'a, R>,
+    /// Bytes of the listing, and of those that were passed.
+    length: u32,
+    passed: u32,
+    run: Run,
+}
+
+impl<'a, R: ReadAt> Entries<'a, R> {
+    /// The entries from the start of a listing that is not empty.
+    pub(crate) fn open(image: &'a Image<R>, listing: &Listing) -> Result<Self, Error> {
+        Self::resume(
+            image,
+            listing,
+            Place {
+                passed: 0,
+                at: listing.start,
+                run: Run::default(),
+            },
+        )
+    }
+
+    /// The entries from a place that [`Entries::place`] gave.
+    pub(crate) fn resume(image: &'a Image<R>, listing: &Listing, place: Place) -> Result<Self, Error> {
+        let stream = Stream::open(image, image.directory_region(), place.at)?;
+        Ok(Self {
+            stream,
+            length: listing.length,
+            passed: place.passed,
+            run: place.run,
+        })
+    }
+
+    /// Where the next entry is.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            passed: self.passed,
+            at: self.stream.position(),
+            run: self.run,
+        }
+    }
+
+    /// What is wrong here.
+    pub(crate) const fn damaged(&self, what: &'static str) -> Error {
+        self.stream.damaged(what)
+    }
+
+    /// Reads the next entry and its name; `None` at the end.
+    pub(crate) fn next(&mut self, name: &mut Name) -> Result<Option<Entry>, Error> {
+        if self.run.left == 0 {
+            if self.passed >= self.length {
+                return Ok(None);
+            }
+            self.read_run()?;
+        }
+        self.pass(ENTRY_SIZE)?;
+        let mut record = [0; ENTRY_SIZE as usize];
+        self.stream.read(&mut record)?;
+        let mut fields = Cursor::new(&record);
+        let offset = fields.u16();
+        let inode = self
+            .run
+            .inode
+            .checked_add_signed(i32::from(fields.i16()))
+            .filter(|&number| number != 0);
+        let kind = Kind::of_basic(fields.u16());
+        let length = u32::from(fields.u16()) + 1;
+        self.pass(length)?;
+        if name.read(&mut self.stream, length)?.is_none() {
+            return Err(self.damaged("impossible name of a directory entry"));
+        }
+        self.run.left -= 1;
+        Ok(Some(Entry {
+            inode_ref: InodeRef(u64::from(self.run.block) << 16 | u64::from(offset)),
+            inode_number: inode.ok_or_else(|| self.damaged("impossible inode number of a directory entry"))?,
+            kind: kind.ok_or_else(|| self.damaged("no such type of a directory entry"))?,
+        }))
+    }
+
+    fn read_run(&mut self) -> Result<(), Error> {
+        self.pass(RUN_SIZE)?;
+        let mut header = [0; RUN_SIZE as usize];
+        self.stream.read(&mut header)?;
+        let mut fields = Cursor::new(&header);
+        let count = fields.u32();
+        if count >= RUN_MAX {
+            return Err(self.damaged("impossible number of directory entries"));
+        }
+        self.run = Run {
+            left: count + 1,
+            block: fields.u32(),
+            inode: fields.u32(),
+        };
+        Ok(())
+    }
+
+    /// Counts bytes that are about to be read.
+    fn pass(&mut self, bytes: u32) -> Result<(), Error> {
+        if bytes > self.length.saturating_sub(self.passed) {
+            return Err(self.damaged("directory entry behind the end of its listing"));
+        }
+        self.passed += bytes;
+        Ok(())
     }
 }
 
-impl<R: ReadAt> Iterator for ReadDir<'_, R> {
-    type Item = Result<DirEntry, Error>;
+impl<R: ReadAt> Image<R> {
+    /// Where listings may lie.
+    pub(crate) const fn directory_region(&self) -> Region {
+        Region {
+            part: Part::DirectoryTable,
+            start: self.superblock.directory_table,
+            end: self.superblock.directory_table_end,
+        }
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
-        todo!()
+    /// See [`Image::lookup`].
+    pub(crate) fn find_entry(&self, directory: &Inode, wanted: &[u8]) -> Result<Option<Entry>, Error> {
+        let listing = directory.listing()?;
+        if listing.length == 0 || wanted.is_empty() || wanted.len() > NAME_MAX {
+            return Ok(None);
+        }
+        let mut entries = Entries::resume(self, listing, self.indexed_place(listing, wanted)?)?;
+        let mut name = Name::EMPTY;
+        while let Some(entry) = entries.next(&mut name)? {
+            match (*name).cmp(wanted) {
+                Ordering::Less => {}
+                Ordering::Equal => return Ok(Some(entry)),
+                Ordering::Greater => break,
+            }
+        }
+        Ok(None)
+    }
+
+    /// The last run that the directory's index knows to begin at or before `wanted`; the first without an index.
+    fn indexed_place(&self, listing: &Listing, wanted: &[u8]) -> Result<Place, Error> {
+        let mut place = Place {
+            passed: 0,
+            at: listing.start,
+            run: Run::default(),
+        };
+        if listing.index_count == 0 {
+            return Ok(place);
+        }
+        let mut stream = Stream::open(self, self.inode_region(), listing.index)?;
+        let mut name = Name::EMPTY;
+        for _ in 0..listing.index_count {
+            let mut record = [0; INDEX_SIZE];
+            stream.read(&mut record)?;
+            let mut fields = Cursor::new(&record);
+            let (passed, block, length) = (fields.u32(), fields.u32(), fields.u32().saturating_add(1));
+            if name.read(&mut stream, length)?.is_none() {
+                return Err(stream.damaged("impossible name in a directory index"));
+            }
+            if *name > *wanted {
+                break;
+            }
+            // The listing as a whole is cut into metadata blocks, so where a byte of it is in its block follows.
+            let offset = (u64::from(listing.start.offset) + u64::from(passed)) % METADATA_SIZE as u64;
+            place.passed = passed;
+            place.at.block = self.superblock.directory_table.saturating_add(u64::from(block));
+            // The remainder of a division by METADATA_SIZE fits.
+            place.at.offset = u16::try_from(offset).unwrap_or(0);
+        }
+        Ok(place)
     }
 }

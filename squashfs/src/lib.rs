@@ -6,19 +6,38 @@
 //! allocation that does not fit its block size.
 #![forbid(unsafe_code)]
 
+mod blocks;
+mod cache;
 mod cursor;
+mod data;
+mod decompress;
 mod directory;
 mod error;
+mod fragment;
+mod id_table;
 mod inode;
+mod lookup_table;
+mod metadata;
+mod path;
 mod read_at;
+mod read_dir;
 mod superblock;
 
-pub use directory::{DirEntry, NAME_MAX, Name, ReadDir};
+pub use directory::{NAME_MAX, Name};
 pub use error::{Error, Part};
 pub use inode::{Inode, InodeRef, Kind};
 pub use read_at::ReadAt;
+pub use read_dir::{DirEntry, ReadDir};
 pub use superblock::Superblock;
 
+use blocks::Waypoints;
+use cache::Cache;
+use data::{DATA_CACHE_BYTES, DataBlock};
+use decompress::Decompressors;
+use fragment::FRAGMENT_CACHE_BYTES;
+use lookup_table::LookupTable;
+use metadata::{METADATA_CACHE_BYTES, MetadataBlock};
+use read_dir::Places;
 use superblock::SUPERBLOCK_SIZE;
 
 /// An open image. All methods take `&self`; with a reader that is `Send + Sync`, so is the image.
@@ -26,6 +45,14 @@ use superblock::SUPERBLOCK_SIZE;
 pub struct Image<R> {
     reader: R,
     superblock: Superblock,
+    decompressors: Decompressors,
+    metadata: Cache<MetadataBlock>,
+    data: Cache<DataBlock>,
+    fragments: Cache<DataBlock>,
+    ids: LookupTable,
+    fragment_table: LookupTable,
+    waypoints: Waypoints,
+    places: Places,
 }
 
 impl<R: ReadAt> Image<R> {
@@ -42,9 +69,18 @@ impl<R: ReadAt> Image<R> {
             offset: 0,
             source,
         })?;
+        let superblock = Superblock::decode(&record)?;
         Ok(Self {
             reader,
-            superblock: Superblock::decode(&record)?,
+            superblock,
+            decompressors: Decompressors::new(),
+            metadata: Cache::new(METADATA_CACHE_BYTES),
+            data: Cache::new(DATA_CACHE_BYTES),
+            fragments: Cache::new(FRAGMENT_CACHE_BYTES),
+            ids: id_table::id_table(&superblock),
+            fragment_table: fragment::fragment_table(&superblock),
+            waypoints: Waypoints::new(),
+            places: Places::new(),
         })
     }
 
@@ -69,8 +105,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// [`Error::Damaged`] when there is none at that place or it contradicts the format, [`Error::Io`].
     pub fn inode(&self, at: InodeRef) -> Result<Inode, Error> {
-        let _ = at;
-        todo!()
+        self.read_inode(at)
     }
 
     /// Finds the entry `name` of `directory`; `None` when there is none (which `.` and `..` never are).
@@ -79,8 +114,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// [`Error::NotADirectory`], [`Error::Damaged`], [`Error::Io`].
     pub fn lookup(&self, directory: &Inode, name: &[u8]) -> Result<Option<InodeRef>, Error> {
-        let _ = (directory, name);
-        todo!()
+        Ok(self.find_entry(directory, name)?.map(|entry| entry.inode_ref))
     }
 
     /// Finds `path` from the root on, following no symbolic link; leading, doubled and trailing slashes and `.`
@@ -90,8 +124,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// [`Error::Damaged`], [`Error::Io`].
     pub fn find(&self, path: &[u8]) -> Result<Option<InodeRef>, Error> {
-        let _ = path;
-        todo!()
+        self.find_path(path)
     }
 
     /// The entries of `directory` in the order of their names, bytewise, without `.` and `..`. `cookie` is 0 for the
@@ -101,8 +134,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// [`Error::NotADirectory`], [`Error::Damaged`], [`Error::Io`]; the iterator's items likewise.
     pub fn read_dir(&self, directory: &Inode, cookie: u64) -> Result<ReadDir<'_, R>, Error> {
-        let _ = (directory, cookie);
-        Ok(ReadDir { image: self })
+        ReadDir::open(self, directory, cookie)
     }
 
     /// The target of a symbolic link: 1 to 4096 bytes, none of them NUL.
@@ -111,8 +143,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// [`Error::NotASymlink`], [`Error::Damaged`], [`Error::Io`].
     pub fn read_link(&self, link: &Inode) -> Result<Vec<u8>, Error> {
-        let _ = link;
-        todo!()
+        self.read_target(link)
     }
 
     /// Reads bytes of `file` from `offset` on into `buf`, and says how many: as many as fit or the file has, 0 at its
@@ -122,8 +153,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// [`Error::NotAFile`], [`Error::Damaged`], [`Error::Io`], [`Error::NoMemory`].
     pub fn read(&self, file: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
-        let _ = (file, offset, buf);
-        todo!()
+        self.read_file(file, offset, buf)
     }
 
     /// The first position at or behind `offset` that holds data, as lseek(2) with `SEEK_DATA` has it; `None` when
@@ -133,8 +163,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// As [`read`](Self::read).
     pub fn seek_data(&self, file: &Inode, offset: u64) -> Result<Option<u64>, Error> {
-        let _ = (file, offset);
-        todo!()
+        self.next_data(file, offset)
     }
 
     /// The first position at or behind `offset` that is in a hole, as lseek(2) with `SEEK_HOLE` has it: the file's
@@ -144,7 +173,6 @@ impl<R: ReadAt> Image<R> {
     ///
     /// As [`read`](Self::read).
     pub fn seek_hole(&self, file: &Inode, offset: u64) -> Result<Option<u64>, Error> {
-        let _ = (file, offset);
-        todo!()
+        self.next_hole(file, offset)
     }
 }

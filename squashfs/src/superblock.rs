@@ -3,6 +3,8 @@
 use crate::cursor::Cursor;
 use crate::error::{Error, Part};
 use crate::inode::InodeRef;
+use crate::lookup_table::LookupTable;
+use crate::{fragment, id_table};
 
 /// Bytes of a superblock.
 pub(crate) const SUPERBLOCK_SIZE: usize = 96;
@@ -99,6 +101,12 @@ impl Superblock {
         Ok(superblock)
     }
 
+    /// Whether the list of positions of a table fits the image at `list`.
+    fn holds_list(&self, list: u64, count: u32, record_size: u32) -> bool {
+        list.checked_add(LookupTable::list_size(count, record_size))
+            .is_some_and(|end| end <= self.bytes_used)
+    }
+
     fn check(&self, block_log: u16) -> Result<(), Error> {
         let checks = [
             (
@@ -124,13 +132,17 @@ impl Superblock {
                 self.directory_table <= self.directory_table_end,
                 "directory table behind the tables that follow it",
             ),
-            (self.id_table < self.bytes_used, "id table outside the image"),
             (
-                self.fragment_count == 0 || self.fragment_table < self.bytes_used,
-                "fragments, and no fragment table inside the image",
+                self.holds_list(self.id_table, u32::from(self.id_count), id_table::ID_SIZE),
+                "id table outside the image",
             ),
             (
-                self.root.block() < self.directory_table - self.inode_table.min(self.directory_table),
+                self.fragment_count == 0
+                    || self.holds_list(self.fragment_table, self.fragment_count, fragment::ENTRY_SIZE),
+                "fragment table outside the image",
+            ),
+            (
+                self.root.block() < self.directory_table.saturating_sub(self.inode_table),
                 "root outside the inode table",
             ),
         ];

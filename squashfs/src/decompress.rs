@@ -1,0 +1,77 @@
+//! zstd, with contexts and buffers that are used again.
+
+use crate::cache::lock;
+use crate::error::Error;
+use std::fmt;
+use std::sync::Mutex;
+use zstd_safe::{DCtx, WriteBuf};
+
+/// How many idle decompressors are kept: one for each thread that is likely to read at once. Each holds about 100 KiB
+/// of context and an input buffer of one block at most.
+const KEPT: usize = 4;
+
+/// Decompressors that wait for work.
+#[derive(Debug)]
+pub(crate) struct Decompressors {
+    idle: Mutex<Vec<Decompressor>>,
+}
+
+impl Decompressors {
+    pub(crate) const fn new() -> Self {
+        Self {
+            idle: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Lends a decompressor to `work`.
+    pub(crate) fn lend<T>(&self, work: impl FnOnce(&mut Decompressor) -> Result<T, Error>) -> Result<T, Error> {
+        let idle = lock(&self.idle).pop();
+        let mut decompressor = match idle {
+            Some(decompressor) => decompressor,
+            None => Decompressor {
+                context: DCtx::try_create().ok_or(Error::NoMemory)?,
+                input: Vec::new(),
+            },
+        };
+        let result = work(&mut decompressor);
+        let mut idle = lock(&self.idle);
+        if idle.len() < KEPT {
+            idle.push(decompressor);
+        }
+        result
+    }
+}
+
+/// A zstd context and the buffer its input is read into.
+pub(crate) struct Decompressor {
+    context: DCtx<'static>,
+    input: Vec<u8>,
+}
+
+impl Decompressor {
+    /// The first `length` bytes of the input buffer, which grows with what is asked for: at most a block.
+    pub(crate) fn input(&mut self, length: usize) -> &mut [u8] {
+        if self.input.len() < length {
+            self.input.resize(length, 0);
+        }
+        self.input.get_mut(..length).unwrap_or_default()
+    }
+
+    /// Decompresses the given range of the input buffer to the front of `output`, never past its end, and says how
+    /// many bytes that gave. `None` when the input is no zstd, or more than fits.
+    pub(crate) fn decompress<T: WriteBuf + ?Sized>(
+        &mut self,
+        input: std::ops::Range<usize>,
+        output: &mut T,
+    ) -> Option<usize> {
+        self.context.decompress(output, self.input.get(input)?).ok()
+    }
+}
+
+impl fmt::Debug for Decompressor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decompressor")
+            .field("input", &self.input.len())
+            .finish_non_exhaustive()
+    }
+}
