@@ -96,7 +96,7 @@ impl Header {
     /// `e_phoff`, `e_shoff` and what belongs to them.
     fn decode_tables(head: &[u8], wide: bool, endian: Endian) -> Option<Self> {
         let mut cursor = Cursor::at(head, if wide { 32 } else { 28 }, endian)?;
-        let mut offset = |cursor: &mut Cursor<'_>| {
+        let offset = |cursor: &mut Cursor<'_>| {
             if wide {
                 cursor.u64()
             } else {
