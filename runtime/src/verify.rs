@@ -1,48 +1,88 @@
 //! Trust before use: signatures over the stored bytes of the manifest, then the manifest, then the image it vouches for.
+//!
+//! The chain is one of types. [`Opened`] has the outline of a bundle and nothing of it is believed; [`Opened::verify`]
+//! is the only way to a [`Verified`], and only that gives out a manifest and an image. A right signature says that
+//! nobody changed the bundle since the holder of a key signed it. Whether that is someone to believe is for whoever
+//! has a trust store: [`Verified::signer_keys`].
 
+use std::error::Error;
 use std::fmt;
 use std::fs::File;
+use std::sync::Arc;
 
 use bundle::manifest::Manifest;
+use bundle::{Bundle, ReadError};
+use signing::{KeyId, PublicKey, Purpose, Signature};
 
 use crate::image::VerifiedImage;
-
-/// Eight bytes that name a public key, shown as 16 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyId(pub [u8; 8]);
 
 /// A file that has the outline of a bundle. Nothing in it is believed yet.
 #[derive(Debug)]
 pub struct Opened {
-    file: File,
+    file: Arc<File>,
+    bundle: Bundle,
 }
 
 impl Opened {
-    /// Reads superblock, manifest and signatures of `file`.
+    /// Reads superblock, manifest and signatures of `file`, usually at once. The file stays open: what is verified
+    /// and used later is read from it, whatever happens to its name.
     ///
     /// # Errors
-    /// See [`VerifyError`].
+    /// [`VerifyError::Read`].
     pub fn new(file: File) -> Result<Self, VerifyError> {
-        let _ = file;
-        todo!()
+        let bundle = Bundle::read(&file)?;
+        Ok(Self {
+            file: Arc::new(file),
+            bundle,
+        })
     }
 
-    /// Checks every signature, then parses the manifest and compares it with the section table.
+    /// Checks every signature of a kind that is known, at least one, over the manifest as it is stored; then parses it
+    /// and compares it with the section table.
     ///
     /// # Errors
     /// See [`VerifyError`].
     pub fn verify(self) -> Result<Verified, VerifyError> {
-        let _ = self.file;
-        todo!()
+        let signers = verify_signatures(&self.bundle)?;
+        let manifest = Manifest::parse(self.bundle.manifest_bytes()).map_err(ReadError::Manifest)?;
+        self.bundle.check_manifest(&manifest)?;
+        let image = VerifiedImage::new(Arc::clone(&self.file), &manifest).map_err(ReadError::Manifest)?;
+        Ok(Verified {
+            file: self.file,
+            manifest,
+            signer_ids: signers.iter().map(PublicKey::key_id).collect(),
+            signers,
+            image,
+        })
     }
+}
+
+/// The keys that signed the manifest of `bundle`. One wrong signature spoils them all: whoever changed the manifest
+/// could have added a signature of their own and left the old one standing.
+fn verify_signatures(bundle: &Bundle) -> Result<Vec<PublicKey>, VerifyError> {
+    let mut signers = Vec::new();
+    for record in bundle.ed25519_signatures() {
+        let key_id = KeyId::from_bytes(record.key_id);
+        let key = PublicKey::from_bytes(record.public_key).map_err(|source| VerifyError::Key { key_id, source })?;
+        let signature = Signature(record.signature);
+        signing::verify(Purpose::BundleManifest, bundle.manifest_bytes(), &key, &signature)
+            .map_err(|_| VerifyError::Signature { key_id })?;
+        signers.push(key);
+    }
+    if signers.is_empty() {
+        let unknown = bundle.signatures().len();
+        return Err(VerifyError::Unsigned { unknown });
+    }
+    Ok(signers)
 }
 
 /// A bundle whose manifest is what its signers signed. Made by [`Opened::verify`] and nowhere else.
 #[derive(Debug)]
 pub struct Verified {
+    file: Arc<File>,
     manifest: Manifest,
-    file: File,
-    signers: Vec<KeyId>,
+    signers: Vec<PublicKey>,
+    signer_ids: Vec<KeyId>,
     image: VerifiedImage,
 }
 
@@ -59,10 +99,15 @@ impl Verified {
         &self.file
     }
 
-    /// Keys whose signatures are right, in the order of the file; at least one. Whether they are trusted is another
-    /// question.
+    /// The keys whose signatures are right, by their short names: at least one, in the order of the file.
     #[must_use]
     pub fn signers(&self) -> &[KeyId] {
+        &self.signer_ids
+    }
+
+    /// The same keys, in full, to look them up among those that are trusted.
+    #[must_use]
+    pub fn signer_keys(&self) -> &[PublicKey] {
         &self.signers
     }
 
@@ -77,22 +122,77 @@ impl Verified {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// No signature of a kind this version knows.
-    Unsigned,
+    /// It is not a bundle, not a whole one, not one that this version can read, or one that contradicts itself.
+    Read(ReadError),
+    /// There is no signature of a kind that this version knows.
+    Unsigned {
+        /// How many there are of kinds that it does not know.
+        unknown: usize,
+    },
+    /// A signature names something as its key that is none.
+    Key {
+        /// The key id of the signature.
+        key_id: KeyId,
+        /// Why it is no key.
+        source: signing::Error,
+    },
+    /// A signature was not made by its key over this manifest.
+    Signature {
+        /// The key that the signature names.
+        key_id: KeyId,
+    },
 }
 
 impl VerifyError {
     /// What to try.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        todo!()
+        let hint = match self {
+            Self::Read(error) => return error.hint(),
+            Self::Unsigned { unknown: 0 } => "ask whoever made it for a signed one, or sign it with `polecat sign`",
+            Self::Unsigned { .. } => "use a newer polecat, which may know these signatures",
+            Self::Key { .. } | Self::Signature { .. } => {
+                "copy or download the file again; if that does not help, someone changed it after it was signed"
+            }
+        };
+        Some(hint.to_owned())
     }
 }
 
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
+        match self {
+            Self::Read(error) => error.fmt(f),
+            Self::Unsigned { unknown: 0 } => f.write_str("the bundle is not signed"),
+            Self::Unsigned { unknown } => {
+                write!(
+                    f,
+                    "the bundle is not signed in a way that is known here ({unknown} unknown signatures)"
+                )
+            }
+            Self::Key { key_id, source } => write!(f, "the bundle's signature by key {key_id}: {source}"),
+            Self::Signature { key_id } => {
+                write!(
+                    f,
+                    "the bundle's signature by key {key_id} is wrong: the manifest is not what was signed"
+                )
+            }
+        }
     }
 }
 
-impl std::error::Error for VerifyError {}
+impl Error for VerifyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Read(error) => Some(error),
+            Self::Key { source, .. } => Some(source),
+            Self::Unsigned { .. } | Self::Signature { .. } => None,
+        }
+    }
+}
+
+impl From<ReadError> for VerifyError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
