@@ -8,13 +8,18 @@
 use std::error::Error;
 use std::fmt;
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bundle::manifest::Manifest;
 use bundle::{Bundle, ReadError};
+use sha2::{Digest, Sha256};
 use signing::{KeyId, PublicKey, Purpose, Signature};
 
 use crate::image::VerifiedImage;
+
+/// How much of the stub is read at once, bytes.
+const CHUNK_LENGTH: usize = 64 << 10;
 
 /// A file that has the outline of a bundle. Nothing in it is believed yet.
 #[derive(Debug)]
@@ -111,6 +116,33 @@ impl Verified {
         &self.signers
     }
 
+    /// Checks the executable in front against its digest in the manifest. For those who look at a bundle from outside:
+    /// a stub that was changed does not check itself.
+    ///
+    /// # Errors
+    /// [`VerifyError::Stub`], [`VerifyError::Read`].
+    pub fn check_stub(&self) -> Result<(), VerifyError> {
+        let stub = &self.manifest.stub;
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; CHUNK_LENGTH];
+        let mut offset = 0;
+        while offset < stub.length {
+            let left = usize::try_from(stub.length - offset).unwrap_or(CHUNK_LENGTH);
+            let chunk = buffer.get_mut(..left.min(CHUNK_LENGTH)).unwrap_or_default();
+            self.file
+                .read_exact_at(chunk, offset)
+                .map_err(|source| ReadError::Io { offset, source })?;
+            hash.update(&*chunk);
+            offset += chunk.len() as u64;
+        }
+        let expected = stub.sha256_bytes().map_err(ReadError::Manifest)?;
+        if hash.finalize()[..] == expected {
+            Ok(())
+        } else {
+            Err(VerifyError::Stub)
+        }
+    }
+
     /// The image, whose blocks are checked as they are read.
     #[must_use]
     pub fn image(&self) -> VerifiedImage {
@@ -141,6 +173,8 @@ pub enum VerifyError {
         /// The key that the signature names.
         key_id: KeyId,
     },
+    /// The executable in front is not the one that was signed.
+    Stub,
 }
 
 impl VerifyError {
@@ -151,7 +185,7 @@ impl VerifyError {
             Self::Read(error) => return error.hint(),
             Self::Unsigned { unknown: 0 } => "ask whoever made it for a signed one, or sign it with `polecat sign`",
             Self::Unsigned { .. } => "use a newer polecat, which may know these signatures",
-            Self::Key { .. } | Self::Signature { .. } => {
+            Self::Key { .. } | Self::Signature { .. } | Self::Stub => {
                 "copy or download the file again; if that does not help, someone changed it after it was signed"
             }
         };
@@ -177,6 +211,7 @@ impl fmt::Display for VerifyError {
                     "the bundle's signature by key {key_id} is wrong: the manifest is not what was signed"
                 )
             }
+            Self::Stub => f.write_str("the executable at the front of the bundle is not the one that was signed"),
         }
     }
 }
@@ -186,7 +221,7 @@ impl Error for VerifyError {
         match self {
             Self::Read(error) => Some(error),
             Self::Key { source, .. } => Some(source),
-            Self::Unsigned { .. } | Self::Signature { .. } => None,
+            Self::Unsigned { .. } | Self::Signature { .. } | Self::Stub => None,
         }
     }
 }
