@@ -1,0 +1,112 @@
+//! Which processes there are.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::wait;
+
+/// One process. The start time tells it from a later one with the same id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Process {
+    /// Process id, as seen from here.
+    pub id: u32,
+    /// Clock ticks after boot at which it started.
+    started: u64,
+}
+
+/// What /proc/PID/stat says, as far as it is used here; proc_pid_stat(5).
+struct Stat {
+    state: char,
+    parent: u32,
+    started: u64,
+}
+
+impl Stat {
+    fn read(id: u32) -> Option<Self> {
+        let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        // The name in field 2 may hold anything.
+        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        Some(Self {
+            state: fields.first()?.chars().next()?,
+            parent: fields.get(1)?.parse().ok()?,
+            started: fields.get(19)?.parse().ok()?,
+        })
+    }
+
+    const fn is_running(&self) -> bool {
+        !matches!(self.state, 'Z' | 'X')
+    }
+}
+
+impl Process {
+    /// The process that has this id now.
+    #[must_use]
+    pub fn find(id: u32) -> Option<Self> {
+        Stat::read(id).filter(Stat::is_running).map(|stat| Self {
+            id,
+            started: stat.started,
+        })
+    }
+
+    /// Whether it has not ended. A zombie has.
+    #[must_use]
+    pub fn is_running(self) -> bool {
+        Self::find(self.id) == Some(self)
+    }
+
+    /// One letter: running, sleeping, stopped…
+    #[must_use]
+    pub fn state(self) -> Option<char> {
+        Stat::read(self.id)
+            .filter(|stat| stat.started == self.started)
+            .map(|stat| stat.state)
+    }
+
+    /// The program it runs, by its name of at most 15 bytes.
+    #[must_use]
+    pub fn name(self) -> String {
+        fs::read_to_string(format!("/proc/{}/comm", self.id))
+            .unwrap_or_default()
+            .trim_end()
+            .to_owned()
+    }
+}
+
+/// A process and all that descend from it, parents first.
+#[must_use]
+pub fn family(of: u32) -> Vec<Process> {
+    let ids = fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let stats: BTreeMap<u32, Stat> = ids.filter_map(|id| Some((id, Stat::read(id)?))).collect();
+    let mut found: Vec<u32> = vec![of];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(
+            stats
+                .iter()
+                .filter(|(_, stat)| stat.parent == parent)
+                .map(|(id, _)| *id),
+        );
+        next += 1;
+    }
+    found
+        .into_iter()
+        .filter_map(|id| {
+            stats.get(&id).filter(|stat| stat.is_running()).map(|stat| Process {
+                id,
+                started: stat.started,
+            })
+        })
+        .collect()
+}
+
+/// Waits until none of them is running.
+///
+/// # Panics
+/// Where one stays.
+pub fn wait_for_end(of: &[Process]) {
+    wait::until("all processes have ended", || {
+        !of.iter().any(|process| process.is_running())
+    });
+}

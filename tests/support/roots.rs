@@ -1,0 +1,63 @@
+//! Small root file systems to pack from.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::exec;
+use crate::requirement::{Need, tool};
+use crate::scratch::Scratch;
+
+/// What [`tiny`] needs of the machine.
+pub const TINY_NEEDS: [Need; 2] = [Need::Polecat, Need::Tool("musl-gcc")];
+
+/// What [`busybox`] needs of the machine.
+pub const BUSYBOX_NEEDS: [Need; 2] = [Need::Polecat, Need::Tool("busybox")];
+
+/// A root file system with one static program of a few kilobytes, `/bin/tiny`, that prints its arguments and ends with their number.
+///
+/// # Panics
+/// Where it cannot be made.
+#[must_use]
+pub fn tiny(scratch: &Scratch) -> PathBuf {
+    let root = scratch.directory("tiny");
+    compile("tiny.c", &scratch.directory("tiny/bin").join("tiny"));
+    root
+}
+
+/// Compiles one of `fixtures/programs` to a static executable.
+///
+/// # Panics
+/// Where the compiler refuses.
+pub fn compile(source: &str, executable: &Path) {
+    let source = fixtures().join("programs").join(source);
+    let mut compiler = Command::new(tool("musl-gcc"));
+    compiler
+        .args(["-static", "-Os", "-s", "-o"])
+        .arg(executable)
+        .arg(source);
+    let _no_output = exec::run(&mut compiler).success();
+}
+
+/// A root file system with a static busybox as `/bin/busybox`, and `/bin/sh` as a link to it.
+///
+/// # Panics
+/// Where it cannot be made.
+#[must_use]
+pub fn busybox(scratch: &Scratch) -> PathBuf {
+    let root = scratch.directory("busybox");
+    let directory = scratch.directory("busybox/bin");
+    exec::copy(&tool("busybox"), &directory.join("busybox"));
+    symlink("busybox", directory.join("sh")).expect("a link");
+    root
+}
+
+/// The folder of the fixtures.
+///
+/// # Panics
+/// Where the workspace was moved away.
+#[must_use]
+pub fn fixtures() -> PathBuf {
+    fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")).expect("the fixtures")
+}

@@ -1,0 +1,123 @@
+//! A program in tmux: what a person would see on the screen, and what a shell with job control does with it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::exec::{self, Ended};
+use crate::requirement::tool;
+use crate::scratch::Scratch;
+use crate::wait;
+
+/// A tmux server of our own with one window.
+#[derive(Debug)]
+pub struct Tmux {
+    socket: PathBuf,
+    configuration: PathBuf,
+}
+
+impl Tmux {
+    /// Runs `command` (a line for `sh -c`) in a window of this size.
+    ///
+    /// # Panics
+    /// Where tmux fails.
+    #[must_use]
+    pub fn start(scratch: &Scratch, command: &str, columns: u16, rows: u16) -> Self {
+        let configuration = "set -g remain-on-exit on\nset -g default-shell /bin/sh\nset -g status off\n";
+        let configuration = scratch.file("tmux.conf", configuration);
+        let tmux = Self {
+            socket: scratch.join("tmux.socket"),
+            configuration,
+        };
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        let started = tmux.run(&["new-session", "-d", "-x", &columns, "-y", &rows, command]);
+        let _no_output = started.success();
+        tmux
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ended {
+        let mut command = Command::new(tool("tmux"));
+        command
+            .arg("-S")
+            .arg(&self.socket)
+            .arg("-f")
+            .arg(&self.configuration)
+            .args(arguments);
+        command.env_remove("TMUX").env("LC_ALL", "C.UTF-8");
+        exec::run(&mut command)
+    }
+
+    /// The screen as text.
+    ///
+    /// # Panics
+    /// Where tmux fails.
+    #[must_use]
+    pub fn screen(&self) -> String {
+        self.run(&["capture-pane", "-p"]).success().out()
+    }
+
+    /// Waits until the screen is as wanted.
+    ///
+    /// # Panics
+    /// Where it never is.
+    pub fn expect(&self, what: &str, mut holds: impl FnMut(&str) -> bool) {
+        wait::until_or(what, || holds(&self.screen()), || self.screen());
+    }
+
+    /// Presses keys, by tmux's names for them: `q`, `Enter`, `C-z`.
+    ///
+    /// # Panics
+    /// Where tmux fails.
+    pub fn press(&self, keys: &[&str]) {
+        let _no_output = self.run(&[&["send-keys"], keys].concat()).success();
+    }
+
+    /// Types a line and the enter key.
+    ///
+    /// # Panics
+    /// Where tmux fails.
+    pub fn type_line(&self, line: &str) {
+        let _no_output = self.run(&["send-keys", "-l", line]).success();
+        self.press(&["Enter"]);
+    }
+
+    /// Changes the size of the window.
+    ///
+    /// # Panics
+    /// Where tmux fails.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        let resized = self.run(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]);
+        let _no_output = resized.success();
+    }
+
+    /// Waits for the end of the program and gives its exit status.
+    ///
+    /// # Panics
+    /// Where it does not end, or by a signal.
+    #[must_use]
+    pub fn end(&self) -> i32 {
+        let dead = || {
+            self.run(&["display-message", "-p", "#{pane_dead} #{pane_dead_status}"])
+                .success()
+                .out()
+        };
+        wait::until_or(
+            "the program in tmux has ended",
+            || dead().starts_with('1'),
+            || self.screen(),
+        );
+        dead()
+            .trim()
+            .strip_prefix("1 ")
+            .and_then(|status| status.parse().ok())
+            .expect("an exit status")
+    }
+}
+
+impl Drop for Tmux {
+    fn drop(&mut self) {
+        let ended = self.run(&["kill-server"]);
+        if ended.code() != Some(0) {
+            eprintln!("tmux: {ended}");
+        }
+    }
+}
