@@ -1,0 +1,168 @@
+//! A tree of everything, packed in every way, is what it was.
+
+use crate::requirement::{met, run_says};
+use crate::snapshot::{self, Record, Snapshot, assert_same, without};
+use crate::{packers, tree};
+use squashfs::{Image, Kind};
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A tree, and room for images of it.
+struct Source {
+    room: TempDir,
+    snapshot: Snapshot,
+}
+
+impl Source {
+    fn make() -> Self {
+        let room = TempDir::with_prefix("sq").expect("temporary directory");
+        fs::create_dir(room.path().join("tree")).expect("tree");
+        tree::make(&room.path().join("tree"));
+        let snapshot = snapshot::of_directory(&room.path().join("tree"));
+        Self { room, snapshot }
+    }
+
+    fn tree(&self) -> PathBuf {
+        self.room.path().join("tree")
+    }
+
+    fn image(&self) -> PathBuf {
+        self.room.path().join("image")
+    }
+}
+
+/// An image mounted by the kernel for as long as this lives.
+struct Mounted {
+    point: TempDir,
+}
+
+impl Mounted {
+    fn mount(image: &Path) -> Self {
+        let point = TempDir::new().expect("mount point");
+        let path = |path: &Path| path.to_str().expect("a path of ours").to_owned();
+        run_says(
+            "mount",
+            &["-t", "squashfs", "-o", "loop,ro", &path(image), &path(point.path())],
+        );
+        Self { point }
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        run_says("umount", &[self.point.path().to_str().expect("a path of ours")]);
+    }
+}
+
+/// Inode numbers as the first path that has them, and nothing that file systems are free to choose.
+fn comparable(snapshot: &Snapshot) -> Snapshot {
+    let mut first = HashMap::new();
+    let names: HashMap<Vec<u8>, u64> = snapshot
+        .iter()
+        .zip(0..)
+        .map(|((path, record), place)| (path.clone(), *first.entry(record.number).or_insert(place)))
+        .collect();
+    without(snapshot, |path, record| {
+        record.number = names[path];
+        record.blocks = 0;
+        if record.kind == Kind::Directory {
+            (record.size, record.links) = (0, 0);
+        }
+    })
+}
+
+/// What backhand does not keep: hard links, and the root's owner and time.
+fn as_backhand_packs(path: &[u8], record: &mut Record) {
+    (record.number, record.links) = (0, 0);
+    if path.is_empty() {
+        (record.uid, record.gid, record.mtime) = (0, 0, 0);
+    }
+}
+
+fn open(path: &Path) -> Image<File> {
+    Image::open(File::open(path).expect("image")).expect("squashfs")
+}
+
+#[test]
+fn mksquashfs_in_every_way() {
+    if !met(&["root", "tool:mksquashfs", "loop"]) {
+        return;
+    }
+    let source = Source::make();
+    let expected = comparable(&source.snapshot);
+    let ways: [&[&str]; 10] = [
+        &[],
+        &["-b", "4K"],
+        &["-b", "1M"],
+        &["-no-fragments"],
+        &["-b", "4K", "-no-fragments"],
+        &["-tailends"],
+        &["-noI", "-noD", "-noF"],
+        &["-noI"],
+        &["-b", "1M", "-noD", "-noF"],
+        &[
+            "-no-exports",
+            "-no-sparse",
+            "-no-duplicates",
+            "-no-hardlinks",
+            "-Xcompression-level",
+            "1",
+        ],
+    ];
+    for way in ways {
+        packers::mksquashfs(&source.tree(), &source.image(), way);
+        let image = open(&source.image());
+        let found = snapshot::of_image(&image);
+        let what = way.join(" ");
+        if way.contains(&"-no-hardlinks") {
+            let links = |_: &[u8], record: &mut Record| (record.number, record.links) = (0, 0);
+            assert_same(&without(&comparable(&found), links), &without(&expected, links), &what);
+        } else {
+            assert_same(&comparable(&found), &expected, &what);
+        }
+        let mounted = Mounted::mount(&source.image());
+        assert_same(
+            &found,
+            &snapshot::of_directory(mounted.point.path()),
+            &format!("{what}, as the kernel sees it"),
+        );
+    }
+}
+
+#[test]
+fn backhand_with_every_block_size() {
+    if !met(&["root", "loop", "tool:unsquashfs"]) {
+        return;
+    }
+    let source = Source::make();
+    let expected = without(&comparable(&source.snapshot), as_backhand_packs);
+    for block_size in [4096, 128 << 10, 1 << 20] {
+        packers::backhand(&source.tree(), &source.snapshot, &source.image(), block_size);
+        let found = snapshot::of_image(&open(&source.image()));
+        assert_same(
+            &without(&comparable(&found), as_backhand_packs),
+            &expected,
+            &format!("blocks of {block_size}"),
+        );
+
+        let mounted = Mounted::mount(&source.image());
+        assert_same(
+            &found,
+            &snapshot::of_directory(mounted.point.path()),
+            &format!("blocks of {block_size}, kernel"),
+        );
+
+        let out = source.room.path().join("out");
+        let path = |path: &Path| path.to_str().expect("a path of ours").to_owned();
+        run_says(
+            "unsquashfs",
+            &["-quiet", "-no-progress", "-dest", &path(&out), &path(&source.image())],
+        );
+        let unpacked = without(&comparable(&snapshot::of_directory(&out)), as_backhand_packs);
+        let found = without(&comparable(&found), as_backhand_packs);
+        assert_same(&unpacked, &found, &format!("blocks of {block_size}, unsquashfs"));
+        fs::remove_dir_all(&out).expect("remove");
+    }
+}
