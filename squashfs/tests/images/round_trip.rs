@@ -136,7 +136,14 @@ fn backhand_with_every_block_size() {
     if !met(&["root", "loop", "tool:unsquashfs"]) {
         return;
     }
-    let source = Source::make();
+    let mut source = Source::make();
+    // backhand writes no target of 256 bytes or more. It writes no directory indexes either, so the kernel takes long
+    // over directories of thousands: several runs and metadata blocks are enough here.
+    source.snapshot.remove(tree::LONG_LINK);
+    let mut kept = 0..700;
+    source
+        .snapshot
+        .retain(|path, _| !path.starts_with(b"many/") || kept.next().is_some());
     let expected = without(&comparable(&source.snapshot), as_backhand_packs);
     for block_size in [4096, 128 << 10, 1 << 20] {
         packers::backhand(&source.tree(), &source.snapshot, &source.image(), block_size);

@@ -12,6 +12,9 @@ use std::time::{Duration, UNIX_EPOCH};
 /// Entries of the directory that has many: many runs, several metadata blocks, and an index.
 pub(crate) const MANY: u32 = 5000;
 
+/// A symbolic link with a target of 4000 bytes.
+pub(crate) const LONG_LINK: &[u8] = b"specials/long link";
+
 /// Directories below each other.
 const DEEP: u32 = 120;
 
