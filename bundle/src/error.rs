@@ -83,6 +83,8 @@ pub enum NotABundle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Damage {
+    /// The line ends in the magic were changed: a transfer in text mode.
+    Magic,
     /// The superblock's checksum does not fit.
     Checksum,
     /// Format version 0, which never was.
@@ -193,6 +195,9 @@ impl std::error::Error for ReadError {
     }
 }
 
+/// What helps where a bundle is newer than its reader.
+const NEWER: &str = "use a newer polecat, or start the bundle itself: it brings a reader of its own";
+
 impl ReadError {
     /// What to try; none when nothing helps but what the text says.
     pub fn hint(&self) -> Option<String> {
@@ -202,10 +207,9 @@ impl ReadError {
             } => "this is an ordinary executable; `polecat ROOTFS COMMAND` makes a bundle of a command",
             Self::NotABundle { .. } => "check that the path is that of a bundle, a file that polecat has made",
             Self::Truncated { .. } => "copy or download the file again; the transfer stopped early",
-            Self::Newer { .. } | Self::UnknownSection { .. } | Self::UnknownFlags { .. } => {
-                "use a newer polecat, or start the bundle itself: it brings a reader of its own"
-            }
+            Self::Newer { .. } | Self::UnknownSection { .. } | Self::UnknownFlags { .. } => NEWER,
             Self::Damaged { .. } => "copy or download the file again, in binary mode",
+            Self::Manifest(ManifestError::Requires { .. }) => NEWER,
             Self::Manifest(_) | Self::Disagreement { .. } => "get the bundle again from the one who made it",
             Self::Io { .. } => return None,
         };
@@ -227,6 +231,7 @@ impl fmt::Display for NotABundle {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Magic => f.write_str("it was transferred as text, which changes its line ends"),
             Self::Checksum => {
                 f.write_str("superblock, manifest or signatures do not have the checksum they were written with")
             }

@@ -37,7 +37,6 @@ impl Bundle {
         let file_length = reader.length().map_err(|source| ReadError::Io { offset: 0, source })?;
         let stub_length = find_stub_end(reader, file_length)?;
         let mut head = Head::read(reader, file_length, stub_length)?;
-        head.check_padding(stub_length, head.superblock_offset)?;
         let (superblock, checksum) = head.superblock()?;
         let manifest = superblock
             .section(SectionKind::Manifest)
@@ -77,6 +76,7 @@ impl Bundle {
             signatures: signatures::decode(signature_block)?,
             superblock,
         };
+        head.check_padding(stub_length, head.superblock_offset)?;
         head.check_padding(manifest_end, signatures_start)?;
         head.extend(reader, bundle.sections.image.offset, file_length)?;
         head.check_padding(signatures_start + BLOCK_SIZE, bundle.sections.image.offset)?;
@@ -230,12 +230,9 @@ impl Head {
         Ok(())
     }
 
-    /// Whether every byte from `from` to `to` is zero, or to the end of the file if it comes first.
+    /// Whether every byte from `from` to `to` is zero.
     fn check_padding(&self, from: u64, to: u64) -> Result<(), ReadError> {
-        let padding = self.bytes(from, to.min(self.found))?;
-        match first_nonzero(padding) {
-            // What follows an executable that is no stub is not a damaged bundle.
-            Some(_) if from < self.superblock_offset => Err(NotABundle::ForeignData.into()),
+        match first_nonzero(self.bytes(from, to)?) {
             Some(position) => Err(Damage::Padding {
                 offset: from + position as u64,
             }
@@ -249,11 +246,14 @@ impl Head {
         if let Some(block) = self.extent.block(self.superblock_offset) {
             return Superblock::decode(block);
         }
+        // The file ends in the superblock or before it: is what is there the beginning of one?
+        let padding_end = self.superblock_offset.min(self.found);
+        let padding = self.extent.range(self.extent.start, padding_end).unwrap_or_default();
         let cut = self
             .extent
             .range(self.superblock_offset, self.found)
             .unwrap_or_default();
-        if cut.iter().zip(&MAGIC).any(|(found, magic)| found != magic) {
+        if first_nonzero(padding).is_some() || cut.iter().zip(&MAGIC).any(|(found, magic)| found != magic) {
             return Err(NotABundle::ForeignData.into());
         }
         let (version, file_length) = superblock::decode_cut(cut);

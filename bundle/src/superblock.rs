@@ -59,9 +59,7 @@ impl Superblock {
     pub(crate) fn decode(block: &[u8; BLOCK_LENGTH]) -> Result<(Self, [u8; DIGEST_LENGTH]), ReadError> {
         let too_short = Damage::SectionCount;
         let mut cursor = Cursor::new(block);
-        if cursor.array() != Some(MAGIC) {
-            return Err(NotABundle::ForeignData.into());
-        }
+        check_magic(&cursor.array().ok_or(too_short)?)?;
         check_version(cursor.u32().ok_or(too_short)?)?;
         let flags = cursor.u32().ok_or(too_short)?;
         let file_length = cursor.u64().ok_or(too_short)?;
@@ -230,6 +228,15 @@ pub(crate) fn decode_cut(bytes: &[u8]) -> (Option<u32>, Option<u64>) {
     let mut cursor = Cursor::new(bytes);
     let version = cursor.array::<{ MAGIC.len() }>().and_then(|_magic| cursor.u32());
     (version, cursor.u32().and_then(|_flags| cursor.u64()))
+}
+
+fn check_magic(found: &[u8; MAGIC.len()]) -> Result<(), ReadError> {
+    match found {
+        &MAGIC => Ok(()),
+        // The name is there, the line ends behind it are not what they were.
+        mangled if mangled.starts_with(b"\x89POLECAT") => Err(Damage::Magic.into()),
+        _ => Err(NotABundle::ForeignData.into()),
+    }
 }
 
 /// Whether this reader knows the version. Asked before anything else is looked at: all of it may be different there.

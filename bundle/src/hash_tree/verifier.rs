@@ -193,6 +193,18 @@ impl Verifier {
     }
 }
 
+impl VerifyError {
+    /// What to try; none when nothing helps but what the text says.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Mismatch { .. } => {
+                Some("copy or download the file again; if that does not help, do not use it".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -62,7 +62,7 @@ impl fmt::Display for ManifestError {
                     "its length is {length} bytes; the format allows {MAX_MANIFEST_LENGTH}"
                 )
             }
-            Self::Value { field, expected } => write!(f, "{field} is not {expected}"),
+            Self::Value { field, expected } => write!(f, "{field} must be {expected}"),
             Self::Requires { name } => write!(f, "it requires {name:?}, which this polecat does not know"),
         }
     }
@@ -70,7 +70,7 @@ impl fmt::Display for ManifestError {
 
 impl std::error::Error for ManifestError {}
 
-/// The value at `field` is not `expected` unless `holds`.
+/// An error that says the value at `field` must be `expected`, unless `holds`.
 fn expect(holds: bool, field: &'static str, expected: &'static str) -> Result<(), ManifestError> {
     if holds {
         Ok(())
@@ -140,7 +140,7 @@ impl Manifest {
             "process.path",
             ABSOLUTE,
         )?;
-        expect(!process.args.is_empty(), "process.args", "at least one word")?;
+        expect(!process.args.is_empty(), "process.args", "a list of at least one word")?;
         expect(
             process.args.iter().all(|word| !word.contains('\0')),
             "process.args",

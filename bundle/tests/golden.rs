@@ -1,0 +1,89 @@
+//! The format is what the committed bundles are: the writer makes them again byte by byte, the reader reads them for ever.
+
+mod support;
+
+use std::path::PathBuf;
+
+use bundle::{Bundle, SectionKind, SignatureRecord};
+use support::{fixtures, forge::Forged, judge::judge, sample};
+
+fn golden(name: &str) -> PathBuf {
+    fixtures::folder("golden/v1").join(name)
+}
+
+#[test]
+fn minimal_bundle_is_written_as_it_was() {
+    let image = fixtures::read(&golden("minimal.squashfs"));
+    let [key, _] = sample::keys();
+    fixtures::assert_committed(&golden("minimal.bundle"), &sample::build(&image, &[key]));
+}
+
+#[test]
+fn minimal_bundle_is_read_as_it_was() {
+    let bytes = fixtures::read(&golden("minimal.bundle"));
+    let manifest = judge(&bytes).unwrap();
+    assert_eq!(manifest.process, sample::manifest().process);
+    assert_eq!((manifest.image.offset, manifest.image.length), (16384, 4096));
+    assert_eq!((manifest.hash_tree.offset, manifest.hash_tree.length), (20480, 0));
+    assert_eq!(manifest.stub.length, sample::STUB_LENGTH as u64);
+    let bundle = Bundle::read(&bytes).unwrap();
+    assert_eq!(bundle.superblock().file_length, 20480);
+    assert_eq!(bundle.signatures().len(), 1);
+}
+
+/// `extended.bundle` has what version 1 allows and its writer does not use: a gap before the image, a record of an unknown
+/// algorithm, an ignorable section with content and unknown flags, bytes behind the end.
+fn extended(image: &[u8]) -> Vec<u8> {
+    let manifest = sample::manifest();
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut writer = bundle::BundleWriter::create(&mut file, &sample::stub(), 8192).unwrap();
+    std::io::Write::write_all(&mut writer.image(), image).unwrap();
+    let unknown = SignatureRecord::Unknown {
+        algorithm: 0x7777,
+        bytes: [0xa5; 124],
+    };
+    let sign = |stored: &[u8]| {
+        let [first, second] = sample::keys();
+        vec![sample::record(&first, stored), unknown, sample::record(&second, stored)]
+    };
+    writer
+        .finish(image.len() as u64, manifest, &sample::salt(), sign)
+        .unwrap();
+    let mut forged = Forged(file.into_inner());
+    let end = forged.0.len();
+    forged.0.extend_from_slice(b"ignorable section");
+    let length = forged.0.len() as u64;
+    let entry = forged.unknown_entry();
+    let forged = forged
+        .put_u32(entry + 4, 0x8000_0000)
+        .put_u64(entry + 8, end as u64)
+        .put_u64(entry + 16, 17)
+        .put_u64(sample::SUPERBLOCK + 24, length);
+    let mut bytes = forged.seal().0;
+    bytes.extend_from_slice(b"\nbytes that somebody appended\n");
+    bytes
+}
+
+#[test]
+fn extended_bundle_is_written_as_it_was() {
+    let image = fixtures::read(&golden("extended.squashfs"));
+    fixtures::assert_committed(&golden("extended.bundle"), &extended(&image));
+}
+
+#[test]
+fn extended_bundle_is_read_as_it_was() {
+    let bytes = fixtures::read(&golden("extended.bundle"));
+    let manifest = judge(&bytes).unwrap();
+    assert_eq!(manifest.hash_tree.length, 4096);
+    let bundle = Bundle::read(&bytes).unwrap();
+    assert_eq!(bundle.signatures().len(), 3);
+    assert_eq!(bundle.ed25519_signatures().count(), 2);
+    let signatures = bundle.sections().signatures;
+    assert!(bundle.sections().image.offset > signatures.offset + signatures.length);
+    let unknown = bundle
+        .superblock()
+        .sections
+        .iter()
+        .find(|section| matches!(section.kind, SectionKind::Unknown(_)));
+    assert_eq!(unknown.unwrap().length, 17);
+}
