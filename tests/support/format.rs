@@ -3,17 +3,24 @@
 use std::ops::Range;
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 /// Alignment of every part, and the size of a block.
 pub const BLOCK: usize = 4096;
 
 /// What is signed begins with this; the stored bytes of the manifest follow.
 pub const PURPOSE: &[u8] = b"polecat bundle manifest v1\0";
 
+/// Where the records begin in the signature block.
+pub const SIGNATURE_RECORDS: usize = 8;
+
+/// Length of a signature record.
+pub const SIGNATURE_SIZE: usize = 128;
+
 const MAGIC: &[u8; 16] = b"\x89POLECAT\r\n\x1a\n\0\0\0\0";
+const CHECKSUM: usize = 4064;
 const SECTION_TABLE: usize = 40;
 const SECTION_SIZE: usize = 32;
-const SIGNATURE_TABLE: usize = 8;
-const SIGNATURE_SIZE: usize = 128;
 
 /// A bundle's bytes and where its parts are.
 #[derive(Debug, Clone)]
@@ -81,6 +88,22 @@ impl Layout {
         serde_json::from_slice(&self.bytes[self.manifest.clone()]).expect("a manifest of JSON")
     }
 
+    /// Makes the checksum of the superblock right again, as anyone can who changes a bundle.
+    ///
+    /// # Panics
+    /// Never: the parts lie inside the file.
+    pub fn renew_checksum(&mut self) {
+        let covered = [
+            self.superblock.start..self.superblock.start + CHECKSUM,
+            self.manifest.clone(),
+            self.signatures.clone(),
+        ];
+        let mut hasher = Sha256::new();
+        covered.into_iter().for_each(|part| hasher.update(&self.bytes[part]));
+        let checksum = hasher.finalize();
+        self.bytes[self.superblock.start + CHECKSUM..self.superblock.end].copy_from_slice(&checksum);
+    }
+
     /// What the signatures sign.
     #[must_use]
     pub fn signed_message(&self) -> Vec<u8> {
@@ -94,7 +117,7 @@ impl Layout {
         let count = number(&self.bytes, start, 4);
         (0..count)
             .map(|index| {
-                let record = &self.bytes[start + SIGNATURE_TABLE + index * SIGNATURE_SIZE..];
+                let record = &self.bytes[start + SIGNATURE_RECORDS + index * SIGNATURE_SIZE..];
                 SignatureRecord {
                     algorithm: number(record, 0, 4),
                     key_id: record[8..16].to_vec(),
@@ -125,6 +148,12 @@ fn number(bytes: &[u8], offset: usize, size: usize) -> usize {
         .iter()
         .rev()
         .fold(0, |value, byte| (value << 8) | usize::from(*byte))
+}
+
+/// Lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Where a 64-bit ELF file ends: behind its last segment and its section headers.
