@@ -1,4 +1,5 @@
-//! Whatever polecat is given: one line that says what is wrong and where, a hint at most, a documented exit status, and an OUT that is whole or untouched.
+//! Whatever polecat is given: one line that says what is wrong and where, a hint at most, a documented exit status, and
+//! an OUT that is whole or untouched.
 
 #![forbid(unsafe_code)]
 

@@ -26,8 +26,8 @@ fn everywhere(line: &str, check: impl Fn(Place, &Bundle, &Ended)) {
     }
 }
 
-/// The capabilities that a program of root's keeps, as capability(7) numbers them: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
-/// net_bind_service, net_raw, audit_write, setfcap.
+/// The capabilities that a program of root's keeps, as capability(7) numbers them: chown, dac_override, fowner, fsetid,
+/// kill, setgid, setuid, setpcap, net_bind_service, net_raw, audit_write, setfcap.
 const KEPT: [u32; 12] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 29, 31];
 
 #[test]
@@ -104,7 +104,8 @@ fn namespaces_are_its_own_and_the_network_is_the_hosts() {
 
 #[test]
 fn devices_are_the_harmless_ones() {
-    let line = "cd /dev; for f in * .*; do echo $f; done; echo -- ; for d in null zero full random urandom tty ptmx; do \
+    let line = "cd /dev; for f in * .*; do echo $f; done; echo -- ; \
+                for d in null zero full random urandom tty ptmx; do \
                 test -c $d && test -w $d && echo $d; done";
     everywhere(line, |place, _, ended| {
         let printed = ended.out();

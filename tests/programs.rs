@@ -1,4 +1,5 @@
-//! Real programs out of a Debian root file system, packed and run as root and as an ordinary user, on every rung of the ladder.
+//! Real programs out of a Debian root file system, packed and run as root and as an ordinary user, on every rung of the
+//! ladder.
 
 #![forbid(unsafe_code)]
 

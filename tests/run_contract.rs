@@ -1,4 +1,5 @@
-//! What the person who starts a bundle may rely on: arguments, environment, files, streams, exit statuses, signals, and that nothing stays behind.
+//! What the person who starts a bundle may rely on: arguments, environment, files, streams, exit statuses, signals, and
+//! that nothing stays behind.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,7 @@
 //! Damaged and forged bundles: none starts anything but what was signed, and each says what is wrong.
 //!
-//! Here the real executables are asked: the stub in front of each bundle and `polecat verify`. The format's own tests go through the rest in memory.
+//! Here the real executables are asked: the stub in front of each bundle and `polecat verify`. The format's own tests
+//! go through the rest in memory.
 
 #![forbid(unsafe_code)]
 

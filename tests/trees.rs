@@ -1,5 +1,5 @@
-//! The packed tree is the same however it comes to be seen: mounted by the kernel, served through FUSE, unpacked to memory, extracted to disk, or
-//! read by unsquashfs; and it is the tree it was packed from.
+//! The packed tree is the same however it comes to be seen: mounted by the kernel, served through FUSE, unpacked to
+//! memory, extracted to disk, or read by unsquashfs; and it is the tree it was packed from.
 
 #![forbid(unsafe_code)]
 
@@ -141,7 +141,8 @@ fn a_real_tree() {
     if skip_all() || skip(&[Need::Rootfs]) {
         return;
     }
-    // The lister has to be in the tree, and the test root file system is nobody's to change: an overlay of links would do, a copy is plain.
+    // The lister has to be in the tree, and the test root file system is nobody's to change: an overlay of links would
+    // do, a copy is plain.
     let scratch = Scratch::new();
     let root = scratch.directory("debian");
     let mut copy = Command::new("cp");

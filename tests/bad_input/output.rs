@@ -69,7 +69,8 @@ fn a_full_disk() {
     let disk = case.scratch.directory("disk");
     // Too small for the stub, for the image, and for what is written last.
     for kib in ["100", "1000", "2000"] {
-        let line = "set -e; mount -t tmpfs -o size=$1k,nr_inodes=64 tmpfs \"$2\"; cd \"$2\"; printf before > out; status=0; \
+        let line = "set -e; mount -t tmpfs -o size=$1k,nr_inodes=64 tmpfs \"$2\"; cd \"$2\"; \
+                    printf before > out; status=0; \
                     \"$3\" -o out --include '/data/*' \"$4\" /bin/tiny || status=$?; \
                     test \"$(cat out)\" = before; test \"$(ls -A)\" = out; exit $status";
         let executable = Polecat::executable();

@@ -77,7 +77,8 @@ fn orphans_are_reaped() {
     for place in places() {
         // Each subshell's child outlives it and becomes the init's.
         let line = "for i in 1 2 3 4 5 6 7 8; do (busybox sleep 0.1 & ); done; busybox sleep 0.5; \
-                    for p in /proc/[0-9]*; do busybox grep -q 'State:.Z' $p/status 2>/dev/null && echo zombie; done; exit 0";
+                    for p in /proc/[0-9]*; do \
+                    busybox grep -q 'State:.Z' $p/status 2>/dev/null && echo zombie; done; exit 0";
         let ended = bundle.run(place, ["-c", line]).success();
         assert_eq!(ended.out(), "", "{place}: {ended}");
     }

@@ -14,8 +14,8 @@ use nix::sys::signal::Signal;
 /// After this a program hangs. Far above what anything takes on a busy machine.
 pub const HANGS: Duration = Duration::from_secs(120);
 
-/// Between fork and exec a child holds copies of all descriptors, and a file that is open for writing anywhere cannot be executed (`ETXTBSY`). So
-/// nothing is started while a file is being written.
+/// Between fork and exec a child holds copies of all descriptors, and a file that is open for writing anywhere cannot
+/// be executed (`ETXTBSY`). So nothing is started while a file is being written.
 static STARTING: RwLock<()> = RwLock::new(());
 
 /// Starts a program; never while [`write`] or [`changing_files`] writes one.

@@ -1,4 +1,5 @@
-//! The file format, read a second time from its description: where the parts of a bundle are, for tests that damage them and for outside judges.
+//! The file format, read a second time from its description: where the parts of a bundle are, for tests that damage
+//! them and for outside judges.
 
 use std::ops::Range;
 use std::path::Path;

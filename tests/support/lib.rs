@@ -1,6 +1,8 @@
-//! What the end-to-end tests share: starting the real binaries as root and as an ordinary user, on every rung, on a terminal and off it.
+//! What the end-to-end tests share: starting the real binaries as root and as an ordinary user, on every rung, on a
+//! terminal and off it.
 //!
-//! The tests know polecat only by its command line, its exit statuses and its files. `cargo xtask test` gives them what they run on.
+//! The tests know polecat only by its command line, its exit statuses and its files. `cargo xtask test` gives them what
+//! they run on.
 
 #![forbid(unsafe_code)]
 

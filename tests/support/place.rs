@@ -6,7 +6,8 @@ use std::process::Command;
 
 use crate::requirement::{Need, is_root};
 
-/// An id without an account on any machine ("nobody" is 65534). Where the tests are not root, they are an ordinary user themselves.
+/// An id without an account on any machine ("nobody" is 65534). Where the tests are not root, they are an ordinary user
+/// themselves.
 pub const ORDINARY_USER: u32 = 65533;
 
 /// A rung and a user. The rung is forced with `POLECAT_MOUNT`.
@@ -75,15 +76,15 @@ impl Place {
         }
     }
 
-    /// A command that starts `program` here, without an environment. Arguments can be added. The process that is spawned becomes the program:
-    /// everything before it replaces itself.
+    /// A command that starts `program` here, without an environment. Arguments can be added. The process that is
+    /// spawned becomes the program: everything before it replaces itself.
     #[must_use]
     pub fn command(self, program: &Path) -> Command {
         self.command_behind(&[], program)
     }
 
-    /// The same with `prefix` right before the program: another program with arguments, which ends by executing its further
-    /// arguments (such as `setsid --ctty`).
+    /// The same with `prefix` right before the program: another program with arguments, which ends by executing its
+    /// further arguments (such as `setsid --ctty`).
     #[must_use]
     pub fn command_behind(self, prefix: &[&str], program: &Path) -> Command {
         let steps = if self.is_user() && is_root() {
@@ -108,8 +109,8 @@ impl Place {
     }
 }
 
-/// Steps down from root to the ordinary user: in a mount namespace of its own with a `/dev/fuse` that everyone may open, as most machines have it, or
-/// one that only root may.
+/// Steps down from root to the ordinary user: in a mount namespace of its own with a `/dev/fuse` that everyone may
+/// open, as most machines have it, or one that only root may.
 fn user_steps(place: Place) -> Vec<String> {
     let mode = if place == Place::UserFuse { "666" } else { "600" };
     let script = "set -e; mount -t tmpfs -o mode=755 tmpfs /mnt; mknod /mnt/fuse c 10 229; chmod \"$1\" /mnt/fuse; \
@@ -137,5 +138,28 @@ fn user_steps(place: Place) -> Vec<String> {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}", if self.is_user() { "user" } else { "root" }, self.rung())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec;
+    use crate::requirement::skip;
+
+    #[test]
+    fn users_have_the_fuse_device_that_their_place_says() {
+        for (place, code) in [(Place::UserFuse, 0), (Place::UserUnpack, 2)] {
+            if skip(&[Need::Root, Need::Fuse]) {
+                return;
+            }
+            let mut command = place.command(Path::new("/bin/sh"));
+            let ended = exec::run(command.args(["-c", "id -u; id -G; echo $POLECAT_MOUNT; : <> /dev/fuse"]));
+            assert_eq!(ended.code(), Some(code), "{place}: {ended}");
+            assert_eq!(
+                ended.out(),
+                format!("{ORDINARY_USER}\n{ORDINARY_USER}\n{}\n", place.rung())
+            );
+        }
     }
 }

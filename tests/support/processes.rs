@@ -110,3 +110,27 @@ pub fn wait_for_end(of: &[Process]) {
         !of.iter().any(|process| process.is_running())
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_family_is_found_and_ends() {
+        let mut child = Command::new("sh")
+            .args(["-c", "sleep 1000 & sleep 1000 & wait"])
+            .spawn()
+            .expect("a shell");
+        wait::until("its children are there", || family(child.id()).len() == 3);
+        let all = family(child.id());
+        assert_eq!(all[0].id, child.id());
+        for process in all.iter().rev() {
+            let id = nix::unistd::Pid::from_raw(i32::try_from(process.id).expect("an id"));
+            nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGKILL).expect("a process of ours");
+        }
+        child.wait().expect("a child of ours");
+        wait_for_end(&all);
+        assert_eq!(family(child.id()), []);
+    }
+}

@@ -13,7 +13,8 @@ use nix::pty::{Winsize, openpty};
 use crate::exec;
 use crate::wait;
 
-/// Put before a program, it makes the terminal on standard input the controlling one; see [`crate::Bundle::start_behind`].
+/// Put before a program, it makes the terminal on standard input the controlling one; see
+/// [`crate::Bundle::start_behind`].
 pub const NEW_SESSION: [&str; 2] = ["setsid", "--ctty"];
 
 /// A program on a terminal.
@@ -158,5 +159,28 @@ impl Drop for Terminal {
                 Err(error) => eprintln!("the program on the terminal: {error}"),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place::Place;
+    use std::path::Path;
+
+    #[test]
+    fn a_shell_has_a_controlling_terminal_of_the_asked_size() {
+        let mut command = Place::RootLoop.command_behind(&NEW_SESSION, Path::new("/bin/sh"));
+        command.args([
+            "-c",
+            "echo $(stty size) > /dev/tty; read line; echo got $line; stty size; exit 4",
+        ]);
+        let mut terminal = Terminal::start(&mut command, 13, 57);
+        terminal.expect("13 57");
+        terminal.resize(20, 60);
+        terminal.send("keys\n");
+        let (status, printed) = terminal.end();
+        assert_eq!(status.code(), Some(4), "{printed}");
+        assert!(printed.contains("got keys") && printed.contains("20 60"), "{printed}");
     }
 }

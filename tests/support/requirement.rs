@@ -1,4 +1,5 @@
-//! What a test needs of the machine. A test that cannot run says `SKIP` and why; where `POLECAT_TEST_REQUIRE` names what is missing, it fails instead.
+//! What a test needs of the machine. A test that cannot run says `SKIP` and why; where `POLECAT_TEST_REQUIRE` names
+//! what is missing, it fails instead.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

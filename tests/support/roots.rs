@@ -15,7 +15,8 @@ pub const TINY_NEEDS: [Need; 2] = [Need::Polecat, Need::Tool("musl-gcc")];
 /// What [`busybox`] needs of the machine.
 pub const BUSYBOX_NEEDS: [Need; 2] = [Need::Polecat, Need::Tool("busybox")];
 
-/// A root file system with one static program of a few kilobytes, `/bin/tiny`, that prints its arguments and ends with their number.
+/// A root file system with one static program of a few kilobytes, `/bin/tiny`, that prints its arguments and ends with
+/// their number.
 ///
 /// # Panics
 /// Where it cannot be made.

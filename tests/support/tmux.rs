@@ -121,3 +121,27 @@ impl Drop for Tmux {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::requirement::{Need, skip};
+
+    #[test]
+    fn a_shell_shows_its_screen_and_its_status() {
+        if skip(&[Need::Tool("tmux")]) {
+            return;
+        }
+        let scratch = Scratch::new();
+        let tmux = Tmux::start(
+            &scratch,
+            "echo on the screen; read line; echo got $line; exit 5",
+            40,
+            10,
+        );
+        tmux.expect("its text", |screen| screen.starts_with("on the screen"));
+        tmux.type_line("some keys");
+        tmux.expect("the answer", |screen| screen.contains("got some keys"));
+        assert_eq!(tmux.end(), 5);
+    }
+}

@@ -1,5 +1,5 @@
-//! The process that does a measurement: it first becomes what the measured program is to be started from (a directory as root, an ordinary user,
-//! a mount namespace), so that nothing but the program itself is measured.
+//! The process that does a measurement: it first becomes what the measured program is to be started from (a directory
+//! as root, an ordinary user, a mount namespace), so that nothing but the program itself is measured.
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, Write as _};
@@ -19,7 +19,8 @@ use crate::programs;
 /// What to become and what to start.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Start the command once for each line read, and answer with nanoseconds. Without: once, answering with nanoseconds and peak memory in KiB.
+    /// Start the command once for each line read, and answer with nanoseconds. Without: once, answering with
+    /// nanoseconds and peak memory in KiB.
     #[arg(long)]
     serve: bool,
     /// Make this the root directory first.

@@ -1,7 +1,8 @@
-//! Measurements, printed for a person to read: never part of the tests, for a time says as much of the machine as of the code.
+//! Measurements, printed for a person to read: never part of the tests, for a time says as much of the machine as of
+//! the code.
 //!
-//! Contestants take turns, round by round, so that what else the machine does falls on all of them alike. Read the minima (what an idle machine would
-//! show) and the differences; medians show how busy the machine was.
+//! Contestants take turns, round by round, so that what else the machine does falls on all of them alike. Read the
+//! minima (what an idle machine would show) and the differences; medians show how busy the machine was.
 
 pub(crate) mod measure;
 mod packing;

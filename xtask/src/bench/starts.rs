@@ -1,4 +1,5 @@
-//! Start times: a packed program beside the same program started bare, its root file system made the root directory beforehand.
+//! Start times: a packed program beside the same program started bare, its root file system made the root directory
+//! beforehand.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
