@@ -7,7 +7,7 @@ use backhand::kind::Kind as BackhandKind;
 use backhand::{BackhandError, FilesystemCompressor, FilesystemWriter, NodeHeader, SuperBlock};
 use squashfs::Kind;
 use std::fs::{self, File};
-use std::os::unix::fs::FileTypeExt;
+use std::io::Cursor;
 use std::path::Path;
 
 /// Packs `tree` with mksquashfs and zstd.
@@ -58,13 +58,44 @@ pub(crate) fn compress(bytes: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Packs the files of `snapshot`, which are below `tree`, with backhand.
-pub(crate) fn backhand(tree: &Path, snapshot: &crate::snapshot::Snapshot, image: &Path, block_size: u32) {
+fn writer<'a>(block_size: u32) -> FilesystemWriter<'a, 'a, 'a> {
     let mut writer = FilesystemWriter::default();
     writer.set_kind(BackhandKind::new_v4(&ZSTD));
     writer.set_compressor(FilesystemCompressor::new(Compressor::Zstd, None).expect("zstd"));
     writer.set_emit_compression_options(false);
     writer.set_block_size(block_size);
+    writer
+}
+
+/// A file to be packed that is in no tree.
+pub(crate) struct NewFile {
+    pub(crate) path: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Packs `files`, which are in order, and the directories they need with backhand.
+pub(crate) fn backhand_files(files: &[NewFile], block_size: u32) -> Vec<u8> {
+    let mut writer = writer(block_size);
+    let header = NodeHeader::new(0o755, 0, 0, 0);
+    let mut parent = None;
+    for file in files {
+        let dir = Path::new(&file.path).parent().expect("a path");
+        if parent != Some(dir) {
+            writer.push_dir_all(dir, header).expect("backhand takes it");
+            parent = Some(dir);
+        }
+        writer
+            .push_file(file.bytes.as_slice(), &file.path, header)
+            .expect("backhand takes it");
+    }
+    let mut image = Cursor::new(Vec::new());
+    writer.write(&mut image).expect("backhand writes");
+    image.into_inner()
+}
+
+/// Packs the files of `snapshot`, which are below `tree`, with backhand.
+pub(crate) fn backhand(tree: &Path, snapshot: &crate::snapshot::Snapshot, image: &Path, block_size: u32) {
+    let mut writer = writer(block_size);
     for (path, record) in snapshot {
         if path.is_empty() {
             let mode = u16::try_from(record.permissions).expect("permissions");
@@ -91,7 +122,6 @@ fn push(
     let mtime = u32::try_from(record.mtime).expect("time");
     let header = NodeHeader::new(permissions, record.uid, record.gid, mtime);
     let device = || u32::try_from(record.device).expect("a device number of 32 bits");
-    assert!(!fs::symlink_metadata(&source).expect("lstat").file_type().is_fifo() || record.kind == Kind::Fifo);
     match record.kind {
         Kind::Directory => writer.push_dir(path, header),
         Kind::File => writer.push_file_from_path(source, path, header),
