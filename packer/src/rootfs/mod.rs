@@ -5,6 +5,7 @@
 //! the tree turns into meanwhile. What is known of a path is kept: the tree is taken not to change while it is planned.
 
 mod error;
+mod glob;
 mod lookup;
 mod path;
 mod resolve;
@@ -23,6 +24,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
 pub use error::RootfsError;
+pub use glob::{Pattern, PatternError};
 pub use lookup::Confinement;
 pub(crate) use path::serialize_bytes_lossy;
 pub use path::{RootPath, printable};
