@@ -1,6 +1,5 @@
 //! Packing: time and peak memory beside mksquashfs over the same tree, with the same codec, level and block size.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -25,46 +24,35 @@ struct Series {
 
 /// Measures and prints.
 pub(super) fn print(bench: &Bench, rounds: u32) -> Result<(), Error> {
-    let include = ["--include", "/**"];
-    let bundle = bench.pack("everything.run", &bench.rootfs, &include, &["bash"])?;
+    let options = ["--level", LEVEL, "--block-size", BLOCK_SIZE, "--include", "/**"];
+    let bundle = bench.pack("everything.run", &bench.rootfs, &options, &["bash"])?;
+    // What was packed is what the peer packs.
     let tree = bench.path("tree");
     programs::output(bench.polecat().arg("extract").arg(&bundle).arg(&tree))?;
-    let bytes = size_of(&tree)?;
-    println!(
-        "\nPacking {} MB, zstd {LEVEL}, blocks of {} KiB, {rounds} rounds in turns",
-        bytes / 1_000_000,
-        128
-    );
+    let megabytes = size_of(&tree)? / 1_000_000;
+    println!("\nPacking {megabytes} MB, zstd {LEVEL}, blocks of {BLOCK_SIZE} bytes, {rounds} rounds in turns");
+
+    let image = bench.path("peer.squashfs");
+    let mut pack = Command::new(&bench.packer);
+    pack.arg("-o").arg(&bundle).args(options).arg(&bench.rootfs).arg("bash");
+    let mut peer = Command::new("mksquashfs");
+    peer.arg(&tree)
+        .arg(&image)
+        .args(["-comp", "zstd", "-Xcompression-level", LEVEL, "-b", BLOCK_SIZE]);
+    peer.args(["-noappend", "-no-progress", "-quiet", "-no-xattrs"]);
 
     let (mut ours, mut theirs) = (Series::new(), Series::new());
-    let image = bench.path("peer.squashfs");
     for _ in 0..rounds {
-        let out = bundle.as_os_str();
-        let arguments = [
-            OsStr::new("-o"),
-            out,
-            include[0].as_ref(),
-            include[1].as_ref(),
-            bench.rootfs.as_os_str(),
-            "bash".as_ref(),
-        ];
-        let mut pack = Command::new(&bench.packer);
-        pack.args(arguments);
         ours.add(bench, &pack, &bundle)?;
-
-        let mut peer = Command::new("mksquashfs");
-        peer.arg(&tree)
-            .arg(&image)
-            .args(["-comp", "zstd", "-Xcompression-level", LEVEL, "-b", BLOCK_SIZE]);
-        peer.args(["-noappend", "-no-progress", "-quiet", "-no-xattrs"]);
         theirs.add(bench, &peer, &image)?;
     }
     ours.print("polecat (closure, image, hash tree, signature, sync)");
     theirs.print("mksquashfs (image)");
     if let (Some(our_time), Some(their_time)) = (Summary::of(&ours.times), Summary::of(&theirs.times)) {
+        let (times, memory) = (our_time.minimum / their_time.minimum, (ours.peak_kib, theirs.peak_kib));
         println!(
-            "  time: {:.2} times mksquashfs's, by minima",
-            our_time.minimum / their_time.minimum
+            "  polecat takes {times:.2} times mksquashfs's time, {} of {} KiB",
+            memory.0, memory.1
         );
     }
     Ok(())
