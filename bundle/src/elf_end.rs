@@ -3,6 +3,9 @@
 //! The end is the greatest of: the end of the ELF header, of the program header table, of each segment's bytes in the file,
 //! and of the section header table. See elf(5).
 
+#[cfg(test)]
+mod tests;
+
 use crate::cursor::{Cursor, Endian};
 use crate::layout::ELF_HEAD_LENGTH;
 

@@ -2,6 +2,8 @@
 //!
 //! Names follow the OCI runtime specification where it has one (`process.args`, `process.env`, `process.cwd`).
 
+#[cfg(test)]
+mod tests;
 mod validate;
 
 use serde::{Deserialize, Serialize};

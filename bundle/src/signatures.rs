@@ -212,3 +212,40 @@ pub fn add(file: &mut (impl Write + Seek), bundle: &Bundle, record: SignatureRec
     records.push(record);
     replace(file, bundle, &records)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_at_their_offsets_and_back() {
+        let records = [
+            SignatureRecord::ed25519([0x11; 32], [0x22; 64]),
+            SignatureRecord::Unknown {
+                algorithm: 0x0807_0605,
+                bytes: [0x33; 124],
+            },
+        ];
+        let block = encode(&records).unwrap();
+        assert_eq!(block[0..8], [2, 0, 0, 0, 0, 0, 0, 0]);
+        let (first, second) = (&block[8..136], &block[136..264]);
+        assert_eq!(first[0..8], [1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(first[8..16], Sha256::digest([0x11; 32])[..8]);
+        assert_eq!(first[16..48], [0x11; 32]);
+        assert_eq!(first[48..112], [0x22; 64]);
+        assert_eq!(first[112..], [0; 16]);
+        assert_eq!(second[0..4], [5, 6, 7, 8]);
+        assert_eq!(second[4..], [0x33; 124]);
+        assert_eq!(first_nonzero(&block[264..]), None);
+        assert_eq!(decode(&block).unwrap(), records);
+    }
+
+    #[test]
+    fn as_many_records_as_fit() {
+        let record = SignatureRecord::ed25519([1; 32], [2; 64]);
+        let full = vec![record.clone(); MAX_SIGNATURES];
+        assert_eq!(decode(&encode(&full).unwrap()).unwrap(), full);
+        assert_eq!(MAX_SIGNATURES, 31);
+        assert_eq!(encode(&vec![record; MAX_SIGNATURES + 1]), Err(Damage::SignatureCount));
+    }
+}

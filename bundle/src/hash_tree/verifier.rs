@@ -104,11 +104,17 @@ impl Verifier {
         if !rest.is_empty() {
             return Err(VerifyError::PartialBlock { length: data.len() });
         }
+        let data_blocks = self.geometry.data_blocks();
+        let end = u64::try_from(blocks.len())
+            .ok()
+            .and_then(|count| first_block.checked_add(count));
+        if end.is_none_or(|end| end > data_blocks) {
+            return Err(VerifyError::OutOfRange {
+                block: first_block.max(data_blocks),
+            });
+        }
         let mut parent: Option<VerifiedBlock> = None;
         for (block, number) in blocks.iter().zip(first_block..) {
-            if number >= self.geometry.data_blocks() {
-                return Err(VerifyError::OutOfRange { block: number });
-            }
             let expected = self.expected_digest(reader, number, 0, number, &mut parent)?;
             if self.hash.digest(block) != expected {
                 return Err(VerifyError::Mismatch {
