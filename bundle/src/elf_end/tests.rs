@@ -96,7 +96,7 @@ fn ends() {
             (|elf| elf.section_headers = (5000, 40, 3), 5120),
             (|elf| elf.section_headers = (64, 40, 3), 500),
             (
-                &|elf| (elf.program_headers, elf.segments) = (3000, vec![(0, 8)]),
+                |elf| (elf.program_headers, elf.segments) = (3000, vec![(0, 8)]),
                 after_table + 3000 - if wide { 64 } else { 52 },
             ),
         ];
@@ -117,11 +117,11 @@ fn refusals() {
     let table: [(Change, &str); 6] = [
         (|elf| elf.segments.clear(), "no program headers"),
         (
-            &|elf| elf.program_header_length = 57,
+            |elf| elf.program_header_length = 57,
             "program headers of another length",
         ),
         (
-            &|elf| elf.program_headers = 4096,
+            |elf| elf.program_headers = 4096,
             "program headers far from its beginning",
         ),
         (|elf| elf.section_headers = (4096, 64, 0), "too many section headers"),
