@@ -69,7 +69,7 @@ pub fn serve(image: VerifiedImage, fd: OwnedFd, owner: OwnerMap) -> Result<(), S
 /// aborted. Blocks all signals of the calling process: the mount must outlive a Ctrl-C that the program handles, and
 /// a stopped server would stop everything that touches the mount.
 ///
-/// `report` is called once, with the first block that is not what was signed, after the reader got its `EIO`.
+/// `report` is called at most once, with the first block that is not what was signed, after the reader got its `EIO`.
 ///
 /// # Errors
 /// See [`ServeError`].
@@ -80,7 +80,13 @@ pub fn serve_reporting(
     report: impl Fn(&CheckError) + Send + Sync + 'static,
 ) -> Result<(), ServeError> {
     SigSet::all().thread_block().map_err(ServeError::Signals)?;
-    let squashfs = image.open().map_err(ServeError::Image)?;
+    let squashfs = image.open().map_err(|error| match CheckError::beneath(&error) {
+        Some(failure) => {
+            report(&failure);
+            ServeError::Unverified(failure)
+        }
+        None => ServeError::Image(error),
+    })?;
     let mut config = Config::default();
     config.acl = SessionACL::All;
     config.n_threads = Some(THREADS);
