@@ -9,6 +9,7 @@ pub mod closure;
 pub mod elf;
 pub mod image;
 pub mod ldso;
+pub mod options;
 pub mod plan;
 pub mod rootfs;
 pub mod seal;

@@ -1,0 +1,462 @@
+//! What can be typed. Nothing is looked up or decided here: that is for [`crate::options`] and the verbs.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::options::Asked;
+
+/// Words that are verbs when they come first. Everything else begins the form without a verb, which packs.
+const VERBS: [&str; 8] = ["pack", "plan", "inspect", "verify", "extract", "sign", "key", "help"];
+
+const USAGE: &str = "polecat [-o OUT] [OPTIONS] ROOTFS COMMAND [ARG]...\n       polecat VERB [OPTIONS] ...";
+
+const AFTER_HELP: &str = "\
+Without a verb polecat packs; `polecat pack --help` has the options. A root file system that is named like a verb is packed with
+`polecat pack plan top` or `polecat ./plan top`.
+
+Examples:
+  polecat -o top.run / top             pack this machine's top, then run it anywhere: ./top.run
+  polecat /srv/debian jq -r            jq.run, which always gets -r first
+  polecat plan /srv/debian git         what would be packed, and why
+  polecat verify top.run               is it what its signer signed, and is that someone you trust?
+
+Exit status:
+  0  done
+  1  failed: a file cannot be read or written, the disk is full, …
+  2  the command line makes no sense
+  3  not a bundle, truncated, unsigned, of a newer format, or not what was signed
+  4  a valid bundle, signed by nobody you trust
+  5  not found in the root file system: the command, or a library without which it cannot start
+
+Files and variables:
+  ~/.config/polecat/signing.key        your key, made at first use; its public half lies beside it (XDG_CONFIG_HOME moves both)
+  ~/.config/polecat/trusted.d          public keys that you trust, and /etc/polecat/trusted.d those that all users trust
+  POLECAT_PASSPHRASE_FILE              holds the passphrase of an encrypted key
+  SOURCE_DATE_EPOCH                    seconds since 1970: no file in the bundle is younger";
+
+const PACK_AFTER_HELP: &str = "\
+Everything after COMMAND belongs to the command, also what looks like an option of polecat. Arguments given when the bundle is run
+follow these. Two packs of the same tree with the same key are the same file, byte for byte.
+
+Examples:
+  polecat -o top.run / top
+  polecat --include '/usr/lib/python3*/**' /srv/debian python3
+  polecat --also sh --also less /srv/debian git
+  polecat --contain --env LANG=C.UTF-8 /srv/debian ./opt/server --port 8080";
+
+/// Packs a program and all it needs into one signed file that runs everywhere.
+#[derive(Debug, Parser)]
+#[command(name = "polecat", version, long_version = LONG_VERSION, override_usage = USAGE, after_help = AFTER_HELP)]
+#[command(
+    arg_required_else_help = true,
+    disable_help_subcommand = false,
+    subcommand_value_name = "VERB"
+)]
+#[command(subcommand_help_heading = "Verbs", max_term_width = 130)]
+pub(super) struct CommandLine {
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+/// What polecat does.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Pack a command of a root file system: the default
+    Pack(PackArgs),
+    /// Say what would be packed, and why; write nothing
+    Plan(PlanArgs),
+    /// Say what a bundle holds and who signed it
+    Inspect(InspectArgs),
+    /// Check a bundle from its first byte to its last, and who signed it
+    Verify(VerifyArgs),
+    /// Check a bundle and unpack its image into a directory
+    Extract(ExtractArgs),
+    /// Add a signature to a bundle
+    Sign(SignArgs),
+    /// Make and show keys
+    Key(KeyArgs),
+}
+
+/// `polecat pack`.
+#[derive(Debug, Args)]
+#[command(after_help = PACK_AFTER_HELP)]
+pub(super) struct PackArgs {
+    #[command(flatten)]
+    pub(super) recipe: RecipeArgs,
+    #[command(flatten)]
+    pub(super) key: KeyChoice,
+    /// Print nothing but warnings and errors
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// Print what was packed as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) subject: Subject,
+}
+
+/// `polecat plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "Takes all options of `polecat pack` that shape the bundle.")]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) recipe: RecipeArgs,
+    /// Print the plan as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) subject: Subject,
+}
+
+/// What is packed.
+#[derive(Debug, Args)]
+pub(super) struct Subject {
+    /// Directory that holds a root file system; `/` is this machine's
+    #[arg(value_name = "ROOTFS")]
+    pub(super) rootfs: PathBuf,
+    /// Program, looked up in the root file system's own PATH, and its fixed first arguments
+    #[arg(value_names = ["COMMAND", "ARG"], required = true, num_args = 1.., trailing_var_arg = true)]
+    pub(super) command: Vec<OsString>,
+}
+
+/// What shapes a bundle.
+#[derive(Debug, Args)]
+pub(super) struct RecipeArgs {
+    /// The bundle to write; it replaces what is there [default: COMMAND.run in the current directory]
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: Option<PathBuf>,
+    /// Take along what matches, with all that the programs among it need (repeatable; `*` stays within a directory, `**` does not)
+    #[arg(long, value_name = "GLOB")]
+    pub(super) include: Vec<String>,
+    /// Leave out what matches, whatever needs it (repeatable)
+    #[arg(long, value_name = "GLOB")]
+    pub(super) exclude: Vec<String>,
+    /// Take along another program, looked up as the command is, with all that it needs (repeatable)
+    #[arg(long, value_name = "PROGRAM")]
+    pub(super) also: Vec<OsString>,
+    /// Name that the bundle has for people [default: COMMAND]
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// Set a variable for the program, over the caller's (repeatable)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) env: Vec<String>,
+    /// Directory inside that the program is started in [default: the caller's]
+    #[arg(long, value_name = "DIR")]
+    pub(super) workdir: Option<String>,
+    /// Share neither home, current directory nor environment of the caller with the program
+    #[arg(long)]
+    pub(super) contain: bool,
+    /// zstd's level, 1 to 22 [default: 15]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(super) level: Option<i32>,
+    /// Size of the blocks that are compressed, 4K to 1M [default: 128K]
+    #[arg(long, value_name = "SIZE")]
+    pub(super) block_size: Option<String>,
+    /// Executable to put in front instead of polecat's own, such as one for another architecture
+    #[arg(long, value_name = "FILE")]
+    pub(super) stub: Option<PathBuf>,
+}
+
+/// The key to sign with.
+#[derive(Debug, Args)]
+pub(super) struct KeyChoice {
+    /// Secret key to sign with [default: ~/.config/polecat/signing.key, made if there is none]
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) passphrase: PassphraseArgs,
+}
+
+/// Where the passphrase of an encrypted key is.
+#[derive(Debug, Args)]
+pub(super) struct PassphraseArgs {
+    /// File whose first line is the key's passphrase [default: POLECAT_PASSPHRASE_FILE, or it is
+    /// asked for on the terminal]
+    #[arg(long, value_name = "FILE")]
+    pub(super) passphrase_file: Option<PathBuf>,
+}
+
+/// `polecat inspect`.
+#[derive(Debug, Args)]
+pub(super) struct InspectArgs {
+    /// The bundle
+    pub(super) file: PathBuf,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `polecat verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status: 0 all right, 3 not what was signed, 4 signed by nobody who is trusted.")]
+pub(super) struct VerifyArgs {
+    /// The bundle
+    pub(super) file: PathBuf,
+    /// Public key whose signature is asked for, instead of any trusted one's (repeatable: any of them will do)
+    #[arg(long, value_name = "PUB", num_args = 1, action = ArgAction::Append)]
+    pub(super) key: Vec<PathBuf>,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// Print each check as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `polecat extract`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "As root, owners are kept; otherwise all files are yours. Nothing is unpacked that is not what was signed."
+)]
+pub(super) struct ExtractArgs {
+    /// The bundle
+    pub(super) file: PathBuf,
+    /// Directory to unpack into: a new one, or an empty one
+    pub(super) dir: PathBuf,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// Print what was unpacked as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `polecat sign`.
+#[derive(Debug, Args)]
+#[command(after_help = "The bundle is checked first. A signature of the same key is replaced, others stay.")]
+pub(super) struct SignArgs {
+    /// The bundle
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) key: KeyChoice,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// Print the signatures as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `polecat key`.
+#[derive(Debug, Args)]
+pub(super) struct KeyArgs {
+    #[command(subcommand)]
+    pub(super) verb: KeyVerb,
+}
+
+/// What is done with keys.
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyVerb {
+    /// Make a key; one that is there is never replaced
+    Generate(GenerateArgs),
+    /// Show the key ids and public keys of a key file or of a bundle's signers
+    Show(ShowArgs),
+}
+
+/// `polecat key generate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Keys are PKCS#8 PEM: `openssl genpkey -algorithm ed25519` makes keys for polecat, and openssl reads these."
+)]
+pub(super) struct GenerateArgs {
+    /// File to write the secret key to, mode 0600; the public one goes beside it, with .pub behind
+    /// [default: ~/.config/polecat/signing.key]
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// File whose first line is the passphrase to encrypt the key with
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_prompt")]
+    pub(super) passphrase_file: Option<PathBuf>,
+    /// Ask on the terminal for a passphrase to encrypt the key with
+    #[arg(long)]
+    pub(super) passphrase_prompt: bool,
+    /// Print the key id and paths as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `polecat key show`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "To trust a key whose id its owner has confirmed: polecat key show --pem FILE > ~/.config/polecat/trusted.d/NAME.pem"
+)]
+pub(super) struct ShowArgs {
+    /// Secret key, public key or bundle [default: your own key]
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) passphrase: PassphraseArgs,
+    /// Print the public keys alone, in PEM
+    #[arg(long, conflicts_with = "json")]
+    pub(super) pem: bool,
+    /// Print them as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Version, format and stub: bug reports want all three.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\nbundle format 1\nstub ",
+    env!("POLECAT_STUB_DESCRIPTION")
+);
+
+/// The words as typed with the verb that the form without one leaves out.
+pub(super) fn with_verb(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = words.into_iter().collect();
+    let is_plain = |word: &OsStr| {
+        let general = ["-h", "--help", "-V", "--version"];
+        VERBS.iter().chain(&general).any(|known| word == *known)
+    };
+    if words.get(1).is_some_and(|first| !is_plain(first)) {
+        words.insert(1, "pack".into());
+    }
+    words
+}
+
+impl RecipeArgs {
+    /// With the subject, and the environment's part, what was asked for.
+    pub(super) fn asked(self, subject: Subject, source_date_epoch: Option<OsString>) -> Asked {
+        Asked {
+            rootfs: subject.rootfs,
+            command: subject.command,
+            output: self.output,
+            also: self.also,
+            include: self.include,
+            exclude: self.exclude,
+            level: self.level,
+            block_size: self.block_size,
+            name: self.name,
+            env: self.env,
+            workdir: self.workdir,
+            contain: self.contain,
+            stub: self.stub,
+            source_date_epoch,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<CommandLine, clap::Error> {
+        let words = std::iter::once("polecat").chain(line.split(' ').filter(|word| !word.is_empty()));
+        CommandLine::try_parse_from(with_verb(words.map(OsString::from)))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn the_form_without_a_verb_packs() {
+        for (line, rootfs, command, output) in [
+            ("/ top", "/", "top", None),
+            ("-o x / top", "/", "top", Some("x")),
+            ("--output=x / top", "/", "top", Some("x")),
+            ("pack -o x / top", "/", "top", Some("x")),
+            ("pack plan top", "plan", "top", None),
+            ("./plan top", "./plan", "top", None),
+            ("-o x plan top", "plan", "top", Some("x")),
+            ("-- -weird top", "-weird", "top", None),
+            ("/ top -o x", "/", "top -o x", None),
+            (
+                "-o y / top -o x --help --version -h",
+                "/",
+                "top -o x --help --version -h",
+                Some("y"),
+            ),
+            ("/ top -- x", "/", "top -- x", None),
+            ("/ -- -x -y", "/", "-x -y", None),
+            ("/ verify key", "/", "verify key", None),
+            ("pack / plan", "/", "plan", None),
+        ] {
+            let parsed = parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let Verb::Pack(pack) = parsed.verb else {
+                panic!("{line}: {parsed:?}")
+            };
+            assert_eq!(pack.subject.rootfs, PathBuf::from(rootfs), "{line}");
+            let command: Vec<_> = command.split(' ').map(OsString::from).collect();
+            assert_eq!(pack.subject.command, command, "{line}");
+            assert_eq!(pack.recipe.output, output.map(PathBuf::from), "{line}");
+        }
+    }
+
+    #[test]
+    fn options_of_a_pack() {
+        let line = "--also a --also b --include /x/** --exclude /y --level 3 --block-size 1M --name n --env A=1 --env B=2 \
+                    --workdir /w --contain --stub s --key k -q --json / top";
+        let Verb::Pack(pack) = parse(line).expect("valid").verb else {
+            panic!("not a pack")
+        };
+        assert_eq!(pack.key.key, Some("k".into()));
+        assert!(pack.quiet && pack.json);
+        let asked = pack.recipe.asked(pack.subject, None);
+        assert_eq!(asked.also, ["a", "b"]);
+        assert_eq!(asked.include, ["/x/**"]);
+        assert_eq!(asked.exclude, ["/y"]);
+        assert_eq!((asked.level, asked.block_size.as_deref()), (Some(3), Some("1M")));
+        assert_eq!(asked.env, ["A=1", "B=2"]);
+        assert_eq!(asked.stub, Some("s".into()));
+        assert!(asked.contain);
+    }
+
+    #[test]
+    fn verbs() {
+        for (line, expected) in [
+            ("plan / top -x", "Plan"),
+            ("inspect f --json", "Inspect"),
+            ("verify f --key a --key b", "Verify"),
+            ("extract f d", "Extract"),
+            ("sign f --key k", "Sign"),
+            ("key generate --out k --passphrase-prompt", "Generate"),
+            ("key show", "Show"),
+            ("key show --pem f", "Show"),
+        ] {
+            let parsed = parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert!(format!("{parsed:?}").contains(expected), "{line}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_a_usage_error() {
+        for line in [
+            "/",
+            "-o",
+            "--levle 3 / top",
+            "/ --unknown top",
+            "verify",
+            "verify a b",
+            "extract f",
+            "key",
+            "key generate --passphrase-file f --passphrase-prompt",
+            "key show --pem --json",
+            "--level x / top",
+            "-o a -o b / top",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_no_errors() {
+        for line in [
+            "--help",
+            "-h",
+            "help",
+            "help pack",
+            "--version",
+            "-V",
+            "pack --help",
+            "key generate --help",
+            "-o x --help",
+        ] {
+            let shown = parse(line).expect_err(line);
+            assert_eq!(shown.exit_code(), 0, "{line}");
+        }
+    }
+}

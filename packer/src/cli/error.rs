@@ -1,0 +1,223 @@
+//! Why a verb failed: one line for the user, and the exit status.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use runtime::image::{CheckError, unpack::UnpackError};
+use runtime::verify::VerifyError;
+use signing::key_file::KeyFileError;
+use signing::{KeyId, PemError};
+
+use crate::closure::ClosureError;
+use crate::options::OptionsError;
+use crate::rootfs::RootfsError;
+use crate::seal::{OutputError, SealError};
+use crate::stubs::StubError;
+
+/// Statuses as `polecat --help` documents them.
+pub(super) mod status {
+    /// A file cannot be read or written, the disk is full, …
+    pub(crate) const FAILED: u8 = 1;
+    /// The command line makes no sense.
+    pub(crate) const USAGE: u8 = 2;
+    /// Not a bundle, truncated, unsigned, of a newer format, or not what was signed.
+    pub(crate) const UNVERIFIED: u8 = 3;
+    /// A valid bundle, signed by nobody who is trusted.
+    pub(crate) const UNTRUSTED: u8 = 4;
+    /// Not found in the root file system.
+    pub(crate) const NOT_FOUND: u8 = 5;
+}
+
+/// Why a verb failed.
+#[derive(Debug)]
+pub(super) enum CliError {
+    /// The command line.
+    Options(OptionsError),
+    /// The root file system as a whole.
+    Rootfs(RootfsError),
+    /// There is no plan.
+    Closure(ClosureError),
+    /// There is no stub.
+    Stub(StubError),
+    /// The bundle is not written.
+    Seal(SealError),
+    /// The output file is not written.
+    Output(OutputError),
+    /// A key file.
+    KeyFile(KeyFileError),
+    /// There is no home directory to keep keys in.
+    NoHome,
+    /// A passphrase cannot be had.
+    Passphrase {
+        /// Where it should come from.
+        from: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The two passphrases that were typed differ.
+    PassphrasesDiffer,
+    /// An empty passphrase.
+    NoPassphrase,
+    /// A bundle cannot be opened.
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A bundle is not what was signed, or not a bundle.
+    Verify {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: VerifyError,
+    },
+    /// A block of a bundle's image is not what was signed.
+    Check {
+        /// The file.
+        path: PathBuf,
+        /// Which.
+        source: CheckError,
+    },
+    /// A bundle is valid, and nobody who is trusted has signed it.
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+        /// Who has signed it.
+        signers: Vec<KeyId>,
+        /// Certain keys were asked for.
+        asked: bool,
+    },
+    /// The signatures of a bundle cannot be changed.
+    Sign {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: bundle::WriteError,
+    },
+    /// Unpacking failed.
+    Unpack(UnpackError),
+    /// Neither key nor bundle.
+    NoKeys {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Standard output cannot be written.
+    Print(io::Error),
+}
+
+impl CliError {
+    /// The status to exit with.
+    pub(super) fn status(&self) -> u8 {
+        match self {
+            Self::Options(_) => status::USAGE,
+            Self::Closure(error) if error.is_not_found() => status::NOT_FOUND,
+            Self::Verify { source, .. } if !is_unreadable(source) => status::UNVERIFIED,
+            Self::Check { source, .. } if source.is_tampering() => status::UNVERIFIED,
+            Self::Unpack(UnpackError::Unverified(error)) if error.is_tampering() => status::UNVERIFIED,
+            Self::Untrusted { .. } => status::UNTRUSTED,
+            _ => status::FAILED,
+        }
+    }
+
+    /// What to try.
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Options(error) => error.hint(),
+            Self::Rootfs(error) => error.hint(),
+            Self::Closure(error) => error.hint(),
+            Self::Stub(error) => error.hint(),
+            Self::Seal(error) => error.hint(),
+            Self::Output(error) => error.hint(),
+            Self::KeyFile(error) => key_hint(error),
+            Self::NoHome => Some("set HOME, or name the key with --key".into()),
+            Self::Passphrase { .. } => Some("put it into a file and name that with --passphrase-file".into()),
+            Self::PassphrasesDiffer => Some("type the same passphrase twice".into()),
+            Self::NoPassphrase => Some("leave the passphrase options away for a key that is not encrypted".into()),
+            Self::Verify { source, .. } => source.hint(),
+            Self::Check { source, .. } => source.hint(),
+            Self::Untrusted { path, asked: false, .. } => Some(format!(
+                "if its owner confirms that key id: polecat key show --pem {} > ~/.config/polecat/trusted.d/NAME.pem",
+                path.display()
+            )),
+            Self::Untrusted { .. } => Some("name the public key of one of its signers with --key".into()),
+            Self::Sign { source, .. } => source.hint(),
+            Self::Unpack(error) => error.hint(),
+            Self::NoKeys { .. } => Some("give a PEM file with a key, or a bundle".into()),
+            Self::Open { .. } | Self::Print(_) => None,
+        }
+    }
+}
+
+/// Whether nothing can be said about the bundle, since the file cannot be read.
+fn is_unreadable(error: &VerifyError) -> bool {
+    matches!(error, VerifyError::Read(bundle::ReadError::Io { .. }))
+}
+
+fn key_hint(error: &KeyFileError) -> Option<String> {
+    match error {
+        KeyFileError::Pem {
+            source: PemError::PassphraseNeeded,
+            ..
+        } => Some("type it on a terminal, or put it into a file and name that with --passphrase-file".into()),
+        _ => error.hint(),
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Options(error) => error.fmt(f),
+            Self::Rootfs(error) => error.fmt(f),
+            Self::Closure(error) => error.fmt(f),
+            Self::Stub(error) => error.fmt(f),
+            Self::Seal(error) => error.fmt(f),
+            Self::Output(error) => error.fmt(f),
+            Self::KeyFile(error) => error.fmt(f),
+            Self::NoHome => f.write_str("key: there is no home directory to keep it in"),
+            Self::Passphrase { from, source } => write!(f, "passphrase: {from}: {source}"),
+            Self::PassphrasesDiffer => f.write_str("passphrase: the two differ"),
+            Self::NoPassphrase => f.write_str("passphrase: it is empty"),
+            Self::Open { path, source } => write!(f, "{}: cannot open: {source}", path.display()),
+            Self::Verify { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Check { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Untrusted { path, signers, asked } => {
+                let signers: Vec<String> = signers.iter().map(ToString::to_string).collect();
+                let who = if *asked {
+                    "none of the keys asked for"
+                } else {
+                    "nobody you trust"
+                };
+                let signers = signers.join(", ");
+                write!(f, "{}: valid, but signed by {who}: key {signers}", path.display())
+            }
+            Self::Sign { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Unpack(error) => error.fmt(f),
+            Self::NoKeys { path } => write!(f, "{}: neither a key nor a bundle", path.display()),
+            Self::Print(error) => write!(f, "cannot print: {error}"),
+        }
+    }
+}
+
+macro_rules! from {
+    ($($variant:ident($error:ty)),* $(,)?) => {
+        $(impl From<$error> for CliError {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        })*
+    };
+}
+
+from!(
+    Options(OptionsError),
+    Rootfs(RootfsError),
+    Closure(ClosureError),
+    Stub(StubError),
+    Seal(SealError),
+    Output(OutputError),
+    KeyFile(KeyFileError),
+    Unpack(UnpackError),
+    Print(io::Error),
+);

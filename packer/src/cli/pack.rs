@@ -1,0 +1,145 @@
+//! `polecat pack`, and polecat without a verb.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::PackArgs;
+use super::error::CliError;
+use super::output::{self, Bytes, counted};
+use super::passphrase::{self, OwnKey};
+use super::plan::{self, Totals};
+use super::progress::Progress;
+use crate::options::PackOptions;
+use crate::plan::{Plan, Warning};
+use crate::rootfs::Rootfs;
+use crate::seal::{OutputFile, Sealed, seal};
+use crate::stubs::Stub;
+
+/// Warnings that are shown; the others are counted.
+const WARNINGS: usize = 10;
+
+/// What was packed, as JSON.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    output: String,
+    name: &'a str,
+    entry: &'a crate::rootfs::RootPath,
+    architecture: &'a str,
+    files: u64,
+    entries: u64,
+    unpacked_size: u64,
+    image_length: u64,
+    file_length: u64,
+    key_id: String,
+    key_file: String,
+    key_created: bool,
+    warnings: &'a [Warning],
+}
+
+/// Packs.
+pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
+    let PackArgs {
+        recipe,
+        key,
+        quiet,
+        json,
+        subject,
+    } = args;
+    let options = recipe.asked(subject, std::env::var_os("SOURCE_DATE_EPOCH")).resolve()?;
+    // Before anything takes long.
+    drop(OutputFile::create(&options.output)?);
+    let rootfs = Rootfs::open(&options.rootfs)?;
+    let plan = crate::closure::plan(&rootfs, &options.request)?;
+    let stub = Stub::choose(&plan.architecture, options.stub.as_deref())?;
+    let key = passphrase::load_key(&key)?;
+    warn(&plan.warnings);
+    if key.created {
+        announce(&key);
+    }
+    let progress = Progress::new("packing", Totals::of(&plan).bytes, !quiet && !json);
+    let sealed = seal(&plan, &rootfs, &stub, &key.key, &options, &mut |bytes| {
+        progress.add(bytes)
+    })?;
+    drop(progress);
+    match (json, quiet) {
+        (true, _) => output::print_json(&report(&options, &plan, &key, &sealed)),
+        (false, true) => Ok(()),
+        (false, false) => print(&options, &key, &sealed),
+    }
+}
+
+fn warn(warnings: &[Warning]) {
+    for warning in warnings.iter().take(WARNINGS) {
+        output::note(&plan::warning_line(warning));
+    }
+    if warnings.len() > WARNINGS {
+        let rest = counted(warnings.len().abs_diff(WARNINGS) as u64, "more warning");
+        output::note(&format!("{rest}; `polecat plan` shows all"));
+    }
+}
+
+fn announce(key: &OwnKey) {
+    let id = key.key.public_key().key_id();
+    let path = key.path.display();
+    output::note(&format!(
+        "made a key to sign with: key id {id}, in {path}: keep it secret, and safe"
+    ));
+}
+
+fn report<'a>(options: &'a PackOptions, plan: &'a Plan, key: &OwnKey, sealed: &Sealed) -> Report<'a> {
+    Report {
+        output: options.output.display().to_string(),
+        name: &options.name,
+        entry: &plan.entry,
+        architecture: &plan.architecture,
+        files: sealed.image.files,
+        entries: sealed.image.entries,
+        unpacked_size: sealed.image.unpacked_size,
+        image_length: sealed.image.length,
+        file_length: sealed.bundle.file_length,
+        key_id: key.key.public_key().key_id().to_string(),
+        key_file: key.path.display().to_string(),
+        key_created: key.created,
+        warnings: &plan.warnings,
+    }
+}
+
+fn print(options: &PackOptions, key: &OwnKey, sealed: &Sealed) -> Result<(), CliError> {
+    let output = options.output.display();
+    output::print(|out| {
+        let files = counted(sealed.image.files, "file");
+        let (from, to) = (Bytes(sealed.image.unpacked_size), Bytes(sealed.bundle.file_length));
+        writeln!(out, "{output}: {files}, {from} packed into {to}")?;
+        writeln!(out, "signed by key {}", key.key.public_key().key_id())?;
+        writeln!(out, "run it: {}", invocation(&options.output))
+    })
+}
+
+/// What starts the file from here: a name without a slash would be looked up in PATH.
+fn invocation(path: &Path) -> String {
+    let shown = path.display();
+    match path.components().count() {
+        1 if path.is_relative() => format!("./{shown}"),
+        _ => shown.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_without_a_slash_gets_one() {
+        for (path, expected) in [
+            ("top.run", "./top.run"),
+            ("./top.run", "./top.run"),
+            ("a/top.run", "a/top.run"),
+            ("/top.run", "/top.run"),
+        ] {
+            assert_eq!(invocation(Path::new(path)), expected);
+        }
+    }
+}

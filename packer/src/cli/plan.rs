@@ -1,0 +1,194 @@
+//! `polecat plan`: what would be packed, and why.
+
+use std::fmt;
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::args::PlanArgs;
+use super::error::CliError;
+use super::output::{self, Bytes, counted};
+use crate::plan::{Entry, Node, Plan, Reason, ReasonKind, Warning};
+use crate::rootfs::{RootPath, Rootfs, printable};
+
+/// Sums over a plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Totals {
+    pub(super) files: u64,
+    pub(super) directories: u64,
+    pub(super) links: u64,
+    pub(super) bytes: u64,
+}
+
+impl Totals {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let mut totals = Self::default();
+        for entry in plan.entries.values() {
+            match &entry.node {
+                Node::Directory => totals.directories += 1,
+                Node::Symlink { .. } => totals.links += 1,
+                Node::File { .. } | Node::Synthetic { .. } => totals.files += 1,
+            }
+            totals.bytes += size(entry).unwrap_or(0);
+        }
+        totals
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (files, directories) = (counted(self.files, "file"), counted(self.directories, "directory"));
+        write!(
+            f,
+            "{files}, {directories}, {}, {}",
+            counted(self.links, "link"),
+            Bytes(self.bytes)
+        )
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    totals: Totals,
+}
+
+/// Plans and prints.
+pub(super) fn run(args: PlanArgs) -> Result<(), CliError> {
+    let PlanArgs { recipe, json, subject } = args;
+    let options = recipe.asked(subject, std::env::var_os("SOURCE_DATE_EPOCH")).resolve()?;
+    let rootfs = Rootfs::open(&options.rootfs)?;
+    let plan = crate::closure::plan(&rootfs, &options.request)?;
+    let totals = Totals::of(&plan);
+    if json {
+        return output::print_json(&Report { plan: &plan, totals });
+    }
+    output::print(|out| {
+        for (path, entry) in &plan.entries {
+            writeln!(out, "{}", entry_line(path, entry))?;
+        }
+        writeln!(out, "{totals}; starts {} on {}", plan.entry, plan.architecture)?;
+        for warning in &plan.warnings {
+            writeln!(out, "{}", warning_line(warning))?;
+        }
+        Ok(())
+    })
+}
+
+/// Kind and permissions as ls(1) has them, size, path, and the reason.
+fn entry_line(path: &RootPath, entry: &Entry) -> String {
+    let kind = match &entry.node {
+        Node::Directory => 'd',
+        Node::Symlink { .. } => 'l',
+        Node::File { .. } | Node::Synthetic { .. } => '-',
+    };
+    let size = size(entry).map_or(String::new(), |size| size.to_string());
+    let target = match &entry.node {
+        Node::Symlink { target } => format!(" -> {}", printable(target)),
+        _ => String::new(),
+    };
+    let reason = reason_line(&entry.reason);
+    format!("{kind}{:04o} {size:>10} {path}{target}  ({reason})", entry.mode)
+}
+
+fn size(entry: &Entry) -> Option<u64> {
+    match &entry.node {
+        Node::File { size } => Some(*size),
+        Node::Synthetic { contents } => u64::try_from(contents.len()).ok(),
+        Node::Directory | Node::Symlink { .. } => None,
+    }
+}
+
+fn reason_line(reason: &Reason) -> String {
+    let mut line = rule(reason.kind).to_owned();
+    if !reason.detail.is_empty() {
+        line.push(' ');
+        line.push_str(&printable(reason.detail.as_bytes()));
+    }
+    if let Some(by) = &reason.by {
+        line.push_str(&format!(", by {by}"));
+    }
+    line
+}
+
+fn rule(kind: ReasonKind) -> &'static str {
+    match kind {
+        ReasonKind::Command => "command",
+        ReasonKind::Also => "--also",
+        ReasonKind::Include => "--include",
+        ReasonKind::Interpreter => "interpreter",
+        ReasonKind::Needed => "needed",
+        ReasonKind::Alternative => "alternative",
+        ReasonKind::Filter => "filter",
+        ReasonKind::Audit => "audit",
+        ReasonKind::Preload => "preload",
+        ReasonKind::Shebang => "#!",
+        ReasonKind::Symlink => "link",
+        ReasonKind::Parent => "parent",
+        ReasonKind::Base => "base set",
+        ReasonKind::Terminfo => "terminfo",
+        ReasonKind::ThreadCancel => "thread cancellation",
+    }
+}
+
+/// A warning in one line.
+pub(super) fn warning_line(warning: &Warning) -> String {
+    format!("warning: {}: {}", warning.path, warning.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(node: Node, mode: u32, reason: Reason) -> Entry {
+        Entry {
+            node,
+            mode,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            reason,
+        }
+    }
+
+    fn reason(kind: ReasonKind, by: Option<&str>, detail: &str) -> Reason {
+        Reason {
+            kind,
+            by: by.map(RootPath::new),
+            detail: detail.to_owned(),
+        }
+    }
+
+    #[test]
+    fn entries_in_lines() {
+        let cases = [
+            (
+                entry(
+                    Node::File { size: 1234 },
+                    0o755,
+                    reason(ReasonKind::Command, None, "top"),
+                ),
+                "-0755       1234 /x  (command top)",
+            ),
+            (
+                entry(Node::Directory, 0o1777, reason(ReasonKind::Base, None, "")),
+                "d1777            /x  (base set)",
+            ),
+            (
+                entry(
+                    Node::Symlink {
+                        target: b"lib\n6".to_vec(),
+                    },
+                    0o777,
+                    reason(ReasonKind::Needed, Some("/bin/top"), "libc.so.6"),
+                ),
+                "l0777            /x -> lib\\n6  (needed libc.so.6, by /bin/top)",
+            ),
+        ];
+        for (entry, expected) in cases {
+            assert_eq!(entry_line(&RootPath::new("/x"), &entry), expected);
+        }
+    }
+}

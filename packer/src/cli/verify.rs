@@ -1,0 +1,180 @@
+//! `polecat verify`: every byte of a bundle, and who signed it.
+
+use std::io::Write;
+use std::path::Path;
+
+use runtime::verify::Verified;
+use serde::Serialize;
+use signing::PublicKey;
+use signing::trust::TrustStore;
+
+use super::args::VerifyArgs;
+use super::bundle_file::{self, Signer, unverified};
+use super::error::CliError;
+use super::output;
+use super::progress::Progress;
+
+/// One thing that was checked.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    ok: bool,
+    detail: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    file: String,
+    /// `valid`, `untrusted` or `invalid`.
+    verdict: &'static str,
+    checks: Vec<Check>,
+    signers: Vec<Signer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl Report {
+    fn passed(&mut self, name: &'static str, detail: String) {
+        self.checks.push(Check { name, ok: true, detail });
+    }
+
+    fn failed(&mut self, name: &'static str, error: CliError) -> CliError {
+        self.verdict = match error {
+            CliError::Untrusted { .. } => "untrusted",
+            _ => "invalid",
+        };
+        self.checks.push(Check {
+            name,
+            ok: false,
+            detail: error.to_string(),
+        });
+        self.error = Some(error.to_string());
+        error
+    }
+}
+
+/// Checks, and prints each check. The first that fails ends it.
+pub(super) fn run(args: &VerifyArgs) -> Result<(), CliError> {
+    let mut report = Report {
+        file: args.file.display().to_string(),
+        verdict: "valid",
+        checks: Vec::new(),
+        signers: Vec::new(),
+        error: None,
+    };
+    let result = check(args, &mut report);
+    if args.json {
+        output::print_json(&report)?;
+    } else if !args.quiet {
+        print(&report)?;
+    }
+    result
+}
+
+fn check(args: &VerifyArgs, report: &mut Report) -> Result<(), CliError> {
+    let path = &args.file;
+    let (file, head) = bundle_file::read_head(path).map_err(|error| report.failed("layout", error))?;
+    let behind = file
+        .metadata()
+        .map_or(0, |metadata| metadata.len())
+        .saturating_sub(head.superblock().file_length);
+    let padding = "superblock, sections and zero padding";
+    report.passed(
+        "layout",
+        match behind {
+            0 => padding.to_owned(),
+            bytes => format!("{padding}; {bytes} bytes follow, which belong to nobody and are never read"),
+        },
+    );
+    drop(file);
+
+    let verified = bundle_file::verify(path).map_err(|error| report.failed("signatures", error))?;
+    let ids: Vec<String> = verified.signers().iter().map(|id| format!("key {id}")).collect();
+    report.passed("signatures", format!("over the manifest, by {}", ids.join(", ")));
+    report.passed(
+        "manifest",
+        format!("{}, {}", verified.manifest().name, verified.manifest().generator),
+    );
+
+    verified
+        .check_stub()
+        .map_err(|error| report.failed("stub", unverified(path, error)))?;
+    report.passed("stub", format!("{} bytes", verified.manifest().stub.length));
+    check_image(path, &verified, !args.json && !args.quiet).map_err(|error| report.failed("image", error))?;
+    let blocks = verified.manifest().image.length / bundle::layout::BLOCK_SIZE;
+    report.passed(
+        "image",
+        format!("{blocks} blocks, all lead to the root digest of the hash tree"),
+    );
+
+    check_trust(args, &verified, report)
+}
+
+fn check_trust(args: &VerifyArgs, verified: &Verified, report: &mut Report) -> Result<(), CliError> {
+    let store = bundle_file::trust_store();
+    let signers = verified.signer_keys();
+    report.signers = signers.iter().map(|key| Signer::new(key, &store)).collect();
+    match find_trusted(args, signers, &store)? {
+        Some(why) => {
+            report.passed("trust", why);
+            Ok(())
+        }
+        None => Err(report.failed(
+            "trust",
+            CliError::Untrusted {
+                path: args.file.clone(),
+                signers: verified.signers().to_vec(),
+                asked: !args.key.is_empty(),
+            },
+        )),
+    }
+}
+
+/// Why one of the signers is accepted; none when nobody is.
+fn find_trusted(args: &VerifyArgs, signers: &[PublicKey], store: &TrustStore) -> Result<Option<String>, CliError> {
+    for path in &args.key {
+        let key = signing::key_file::read_public(path)?;
+        if signers.contains(&key) {
+            return Ok(Some(format!("key {} was asked for: {}", key.key_id(), path.display())));
+        }
+    }
+    if !args.key.is_empty() {
+        return Ok(None);
+    }
+    let trusted = signers.iter().find_map(|key| store.find(key));
+    Ok(trusted.map(|trusted| {
+        format!(
+            "key {} is trusted: {}",
+            trusted.public_key.key_id(),
+            trusted.path.display()
+        )
+    }))
+}
+
+/// Checks stub and image.
+pub(super) fn check_contents(path: &Path, verified: &Verified, progress: bool) -> Result<(), CliError> {
+    verified.check_stub().map_err(|error| unverified(path, error))?;
+    check_image(path, verified, progress)
+}
+
+fn check_image(path: &Path, verified: &Verified, progress: bool) -> Result<(), CliError> {
+    let bar = Progress::new("checking", verified.manifest().image.length, progress);
+    let checked = verified.image().check_all(|done| bar.set(done));
+    checked.map_err(|source| CliError::Check {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn print(report: &Report) -> Result<(), CliError> {
+    output::print(|out| {
+        for check in report.checks.iter().filter(|check| check.ok) {
+            writeln!(out, "{:<10} ok: {}", check.name, check.detail)?;
+        }
+        match report.verdict {
+            "valid" => writeln!(out, "{}: valid", report.file),
+            _ => Ok(()),
+        }
+    })
+}

@@ -1,0 +1,221 @@
+//! One file of it all: stub, manifest, signature, image and hash tree, under its name only when everything is right and on the disk.
+
+mod output_file;
+
+use std::fmt;
+
+use bundle::manifest::{self, HashTreeRecord, ImageRecord, Isolation, Manifest, StubRecord};
+use bundle::writer::Summary;
+use bundle::{BundleWriter, ManifestError, SignatureRecord, WriteError};
+use sha2::{Digest, Sha256};
+use signing::{Purpose, SecretKey};
+
+use crate::image::{self, ImageError, ImageStats};
+use crate::options::PackOptions;
+use crate::plan::{Node, Plan};
+use crate::rootfs::{RootPath, Rootfs};
+use crate::stubs::Stub;
+
+pub use output_file::{OutputError, OutputFile};
+
+/// The program and version that manifests name as their generator.
+pub const GENERATOR: &str = concat!("polecat ", env!("CARGO_PKG_VERSION"));
+
+/// What was written.
+#[derive(Debug)]
+pub struct Sealed {
+    /// What the bundle writer says.
+    pub bundle: Summary,
+    /// What the image writer says.
+    pub image: ImageStats,
+}
+
+/// Why there is no bundle.
+#[derive(Debug)]
+pub enum SealError {
+    /// The output file.
+    Output(OutputError),
+    /// The image.
+    Image(ImageError),
+    /// What stands around the image.
+    Bundle(WriteError),
+    /// The entry point's path is not UTF-8, which the manifest is.
+    EntryName {
+        /// The entry point.
+        path: RootPath,
+    },
+    /// The manifest would not be valid.
+    Manifest(ManifestError),
+}
+
+impl SealError {
+    /// What to try.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Output(error) => error.hint(),
+            Self::Image(error) => error.hint(),
+            Self::Bundle(error) => error.hint(),
+            Self::EntryName { .. } => Some("give the command under another name, such as a symbolic link to it".into()),
+            Self::Manifest(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for SealError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Output(error) => error.fmt(f),
+            Self::Image(error) => error.fmt(f),
+            Self::Bundle(error) => error.fmt(f),
+            Self::EntryName { path } => write!(f, "{path}: the path of the command is not UTF-8"),
+            Self::Manifest(error) => write!(f, "cannot write the manifest: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SealError {}
+
+impl From<OutputError> for SealError {
+    fn from(error: OutputError) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<ImageError> for SealError {
+    fn from(error: ImageError) -> Self {
+        Self::Image(error)
+    }
+}
+
+impl From<ManifestError> for SealError {
+    fn from(error: ManifestError) -> Self {
+        Self::Manifest(error)
+    }
+}
+
+impl From<WriteError> for SealError {
+    fn from(error: WriteError) -> Self {
+        Self::Bundle(error)
+    }
+}
+
+/// Writes the bundle of `plan` to `options.output`, signed with `key`. `progress` is told of the bytes of the files as they are read.
+///
+/// # Errors
+/// [`SealError`]; what was at the output's path before is still there then.
+pub fn seal(
+    plan: &Plan,
+    rootfs: &Rootfs,
+    stub: &Stub,
+    key: &SecretKey,
+    options: &PackOptions,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Sealed, SealError> {
+    let mut output = OutputFile::create(&options.output)?;
+    let mut manifest = manifest(plan, options)?;
+    let mut writer = BundleWriter::create(output.file(), stub.bytes(), manifest.capacity()?)?;
+    let image = image::write(plan, rootfs, writer.image(), &options.image, progress)?;
+    manifest.image.entries = image.entries;
+    manifest.image.unpacked_size = image.unpacked_size;
+    let bundle = writer.finish(image.length, manifest, &salt(plan), |body| vec![sign(key, body)])?;
+    output.publish()?;
+    Ok(Sealed { bundle, image })
+}
+
+/// A signature of `key` over the stored manifest.
+pub fn sign(key: &SecretKey, manifest: &[u8]) -> SignatureRecord {
+    let signature = key.sign(Purpose::BundleManifest, manifest);
+    SignatureRecord::ed25519(key.public_key().to_bytes(), signature.0)
+}
+
+/// The manifest but for what its writer knows better: lengths, offsets, digests.
+fn manifest(plan: &Plan, options: &PackOptions) -> Result<Manifest, SealError> {
+    let entry = std::str::from_utf8(plan.entry.as_bytes()).map_err(|_| SealError::EntryName {
+        path: plan.entry.clone(),
+    })?;
+    Ok(Manifest {
+        format_version: bundle::layout::FORMAT_VERSION,
+        name: options.name.clone(),
+        architecture: plan.architecture.clone(),
+        created: options.image.epoch.map_or(0, u64::from),
+        generator: GENERATOR.to_owned(),
+        stub: StubRecord {
+            length: 0,
+            sha256: String::new(),
+        },
+        image: ImageRecord {
+            offset: 0,
+            length: 0,
+            entries: 0,
+            unpacked_size: 0,
+        },
+        hash_tree: HashTreeRecord {
+            offset: 0,
+            length: 0,
+            salt: String::new(),
+            root_digest: String::new(),
+        },
+        process: manifest::Process {
+            path: entry.to_owned(),
+            args: options.args.clone(),
+            env: environment(&plan.search_path, &options.env),
+            cwd: options.workdir.clone(),
+        },
+        isolation: Isolation {
+            contain: options.contain,
+        },
+        requires: Vec::new(),
+    })
+}
+
+/// PATH of the root file system and what was asked for; of a variable that is named twice the last one counts.
+fn environment(search_path: &str, asked: &[String]) -> Vec<String> {
+    let path = format!("PATH={search_path}");
+    let mut environment: Vec<String> = Vec::new();
+    for variable in std::iter::once(&path).chain(asked) {
+        let name = variable.split_inclusive('=').next().unwrap_or_default();
+        environment.retain(|earlier| !earlier.starts_with(name));
+        environment.push(variable.clone());
+    }
+    environment
+}
+
+/// A salt that differs from tree to tree and not from run to run: the digest of what is packed, as far as the plan knows it.
+fn salt(plan: &Plan) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    let mut field = |bytes: &[u8]| {
+        digest.update((bytes.len() as u64).to_le_bytes());
+        digest.update(bytes);
+    };
+    field(b"polecat hash tree salt v1");
+    field(plan.entry.as_bytes());
+    for (path, entry) in &plan.entries {
+        field(path.as_bytes());
+        field(&entry.mtime.to_le_bytes());
+        match &entry.node {
+            Node::File { size } => field(&size.to_le_bytes()),
+            Node::Synthetic { contents } => field(contents),
+            Node::Symlink { target } => field(target),
+            Node::Directory => field(b""),
+        }
+    }
+    digest.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_a_variable_counts() {
+        for (asked, expected) in [
+            (&[][..], vec!["PATH=/bin"]),
+            (&["A=1", "B=x=y"], vec!["PATH=/bin", "A=1", "B=x=y"]),
+            (&["A=1", "AB=2", "A=3"], vec!["PATH=/bin", "AB=2", "A=3"]),
+            (&["PATH=/opt"], vec!["PATH=/opt"]),
+        ] {
+            let asked: Vec<String> = asked.iter().map(ToString::to_string).collect();
+            assert_eq!(environment("/bin", &asked), expected);
+        }
+    }
+}
