@@ -50,15 +50,17 @@ pub enum TrustError {
 }
 
 impl TrustStore {
-    /// The keys in the customary places ([`locations`]): the user's directory, the system's, and the public half of the
-    /// user's own key.
+    /// The keys in the customary places ([`locations`]): the user's directory, the system's, and the user's own key.
     pub fn of_user() -> Self {
-        let own_key = locations::default_key_path().map(|path| locations::public_key_path(&path));
-        Self::load(&locations::trusted_directories(), own_key.as_deref())
+        Self::load(
+            &locations::trusted_directories(),
+            locations::default_key_path().as_deref(),
+        )
     }
 
-    /// The keys in the `*.pem` and `*.pub` files of these directories, and in `own_key`. A directory or key that is not there is
-    /// none; what cannot be used is among the [`TrustStore::problems`] and trusts nobody.
+    /// The keys in the `*.pem` and `*.pub` files of these directories, and the one whose secret half is `own_key`: its public
+    /// half beside it is read, or, where that is missing, the secret one. A directory or key that is not there is none;
+    /// what cannot be used is among the [`TrustStore::problems`] and trusts nobody.
     pub fn load(directories: &[PathBuf], own_key: Option<&Path>) -> Self {
         let mut store = TrustStore::default();
         for directory in directories {
@@ -67,8 +69,8 @@ impl TrustStore {
                 Err(problem) => store.problems.push(problem),
             }
         }
-        if let Some(path) = own_key {
-            store.add(path.to_owned());
+        if let Some(secret) = own_key {
+            store.add_own(secret);
         }
         store
     }
@@ -101,7 +103,20 @@ impl TrustStore {
     }
 
     fn add(&mut self, path: PathBuf) {
-        match read_trusted(&path) {
+        let found = read_trusted(&path);
+        self.add_found(path, found);
+    }
+
+    fn add_own(&mut self, secret: &Path) {
+        let public = locations::public_key_path(secret);
+        match read_trusted(&public) {
+            Ok(None) => self.add_found(secret.to_owned(), read_own(secret)),
+            found => self.add_found(public, found),
+        }
+    }
+
+    fn add_found(&mut self, path: PathBuf, found: Result<Option<PublicKey>, TrustError>) {
+        match found {
             Ok(Some(public_key)) => self.keys.push(TrustedKey { public_key, path }),
             Ok(None) => {}
             Err(problem) => self.problems.push(problem),
@@ -145,6 +160,15 @@ fn read_trusted(path: &Path) -> Result<Option<PublicKey>, TrustError> {
         Ok(metadata) if !metadata.is_file() => Err(TrustError::Key(KeyFileError::NotAFile { path: path.to_owned() })),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         _ => key_file::read_public(path).map(Some).map_err(TrustError::Key),
+    }
+}
+
+/// The public half of a secret key in a file; none when there is no such file.
+fn read_own(secret: &Path) -> Result<Option<PublicKey>, TrustError> {
+    match key_file::read_secret(secret, |_| None) {
+        Ok(key) => Ok(Some(key.public_key())),
+        Err(KeyFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(TrustError::Key(error)),
     }
 }
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::KeyFileError;
+use crate::secret_key::random;
 
 /// What becomes of a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(super) fn write(path: &Path, bytes: &[u8], mode: u32, existing: Existing) ->
             .create(directory)
             .map_err(io)?;
     }
-    let temporary = temporary_name(path).ok_or_else(|| KeyFileError::NotAFile { path: path.to_owned() })?;
+    let temporary = temporary_name(path)?;
     let placed = write_new(&temporary, bytes, mode).and_then(|()| place(&temporary, path, existing));
     let removed = match fs::remove_file(&temporary) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -41,12 +42,16 @@ pub(super) fn write(path: &Path, bytes: &[u8], mode: u32, existing: Existing) ->
     }
 }
 
-/// A hidden name beside `path`, this process's own.
-fn temporary_name(path: &Path) -> Option<PathBuf> {
-    let mut name = OsString::from(".");
-    name.push(path.file_name()?);
-    name.push(format!(".{}", std::process::id()));
-    Some(path.with_file_name(name))
+/// A hidden name beside `path` that nobody else has.
+fn temporary_name(path: &Path) -> Result<PathBuf, KeyFileError> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| KeyFileError::NotAFile { path: path.to_owned() })?;
+    let random = u64::from_le_bytes(*random().map_err(KeyFileError::Random)?);
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{random:016x}"));
+    Ok(path.with_file_name(temporary))
 }
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
