@@ -77,6 +77,11 @@ impl Outside {
 }
 
 impl Served<'_> {
+    /// Whether the server still answers.
+    pub(crate) fn is_there(&self) -> bool {
+        !self.server.is_finished()
+    }
+
     /// Unmounts and waits for the server, which must notice.
     pub(crate) fn end(self) -> Ended {
         // Not at once: a process that another test just forks holds our files open until it has its program.

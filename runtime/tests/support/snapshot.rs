@@ -16,26 +16,39 @@ pub(crate) type Snapshot = BTreeMap<PathBuf, String>;
 ///
 /// What cannot be read is told with its errno.
 pub(crate) fn take(root: &Path) -> Snapshot {
+    take_at_most(root, usize::MAX)
+}
+
+/// [`take`] of a tree that may have no end.
+pub(crate) fn take_at_most(root: &Path, entries: usize) -> Snapshot {
     let mut lines = Snapshot::new();
     let mut pending = vec![PathBuf::new()];
-    while let Some(path) = pending.pop() {
+    while let Some(path) = pending.pop()
+        && lines.len() < entries
+    {
         let full = if path.as_os_str().is_empty() {
             root.to_owned()
         } else {
             root.join(&path)
         };
-        let line = match fs::symlink_metadata(&full) {
-            Ok(metadata) => {
-                if metadata.is_dir() {
-                    match fs::read_dir(&full) {
-                        Ok(entries) => pending.extend(entries.map(|entry| path.join(entry.unwrap().file_name()))),
-                        Err(error) => pending.push(path.join(format!("unlisted: {error}"))),
+        let line =
+            match fs::symlink_metadata(&full) {
+                Ok(metadata) => {
+                    if metadata.is_dir() {
+                        match fs::read_dir(&full) {
+                            Ok(entries) => pending.extend(entries.map(|entry| {
+                                path.join(entry.map_or_else(
+                                    |error| format!("unlisted: {error}").into(),
+                                    |entry| entry.file_name(),
+                                ))
+                            })),
+                            Err(error) => pending.push(path.join(format!("unlisted: {error}"))),
+                        }
                     }
+                    describe(&full, &metadata)
                 }
-                describe(&full, &metadata)
-            }
-            Err(error) => format!("errno {:?}", error.raw_os_error()),
-        };
+                Err(error) => format!("errno {:?}", error.raw_os_error()),
+            };
         lines.insert(path, line);
     }
     lines
