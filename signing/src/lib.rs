@@ -3,12 +3,12 @@
 //! What is signed is a [`Purpose`] and a message; what the message means is not known here. Without features the crate only
 //! verifies: all that a stub needs. With the feature `sign` it also has the secret half:
 //!
-//! - [`SecretKey`]: make one, sign with it, read and write it as PKCS#8 PEM, as openssl does;
-//! - [`key_file`]: keys as files, with the permissions that secrets have;
-//! - [`trust`]: whose signatures the user accepts.
+//! - `SecretKey`: make one, sign with it, read and write it as PKCS#8 PEM, as openssl does;
+//! - `key_file`: keys as files, with the permissions that secrets have;
+//! - `trust`: whose signatures the user accepts.
 //!
 //! A right signature says that the holder of a key made it. Whether that is someone to believe is another question, which only
-//! [`trust`] answers.
+//! `trust` answers.
 #![forbid(unsafe_code)]
 
 mod error;
