@@ -181,7 +181,7 @@ pub fn elf_end(head: &[u8]) -> Result<u64, ElfEndError> {
     header.check()?;
     let table = &header.program_headers;
     let table_end = table.end().ok_or(overflow)?;
-    if table_end > ELF_HEAD_LENGTH {
+    if table_end > ELF_HEAD_LENGTH as u64 {
         return Err(ElfEndError::Unusual {
             what: "program headers far from its beginning",
         });

@@ -60,7 +60,7 @@ pub const HEAD_READ_LENGTH: u64 = 64 << 10;
 
 /// How much of the stub is read to find its end. The ELF header and its program headers must lie in it; a linker puts
 /// them first, and 71 program headers fit.
-pub const ELF_HEAD_LENGTH: u64 = BLOCK_SIZE;
+pub const ELF_HEAD_LENGTH: usize = BLOCK_LENGTH;
 
 /// What stands before the manifest's bytes in the message that is signed, so that a signature made for anything else
 /// is none for a bundle.

@@ -154,7 +154,7 @@ impl Bundle {
 
 /// Where the ELF executable in front ends; the file has at least so many bytes.
 fn find_stub_end(reader: &(impl ReadAt + ?Sized), file_length: u64) -> Result<u64, ReadError> {
-    let first = read(reader, 0, file_length.min(ELF_HEAD_LENGTH))?;
+    let first = read(reader, 0, file_length.min(ELF_HEAD_LENGTH as u64))?;
     match elf_end(&first.bytes) {
         Ok(end) if end > file_length => Err(ReadError::Truncated {
             expected: end,

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use crate::elf_end::elf_end;
 use crate::hash_tree::{BlockDigest, GeometryError, Tree, TreeBuilder};
 use crate::layout::{
-    BLOCK_LENGTH, BLOCK_SIZE, ELF_HEAD_LENGTH, FIRST_UNASSIGNED_KIND, MAX_MANIFEST_LENGTH, MAX_SALT_LENGTH,
-    SIGNATURE_BLOCK_LENGTH, align_up,
+    BLOCK_SIZE, ELF_HEAD_LENGTH, FIRST_UNASSIGNED_KIND, MAX_MANIFEST_LENGTH, MAX_SALT_LENGTH, SIGNATURE_BLOCK_LENGTH,
+    align_up,
 };
 use crate::manifest::{HashTreeRecord, Manifest, ManifestError, StubRecord, encode_hex};
 use crate::section::{Section, SectionKind};
@@ -70,6 +70,13 @@ pub enum WriteError {
     },
     /// The image is empty or too large.
     Image(GeometryError),
+    /// The image was said to be longer than what was written of it.
+    ImageLength {
+        /// Its length as it was said, in bytes.
+        length: u64,
+        /// What was written, in bytes.
+        written: u64,
+    },
     /// The salt is longer than the format allows.
     Salt {
         /// Its length in bytes.
@@ -101,11 +108,7 @@ impl<W: Output> BundleWriter<W> {
     /// [`WriteError::Stub`], [`WriteError::Capacity`] when the format does not allow so long a manifest, [`WriteError::Io`].
     pub fn create(mut output: W, stub: &[u8], manifest_capacity: u64) -> Result<Self, WriteError> {
         let length = stub.len() as u64;
-        let end = elf_end(
-            stub.get(..usize::try_from(ELF_HEAD_LENGTH).unwrap_or(BLOCK_LENGTH))
-                .unwrap_or(stub),
-        )
-        .ok();
+        let end = elf_end(stub.chunks(ELF_HEAD_LENGTH).next().unwrap_or_default()).ok();
         if end != Some(length) {
             return Err(WriteError::Stub { elf_end: end, length });
         }
@@ -239,6 +242,18 @@ impl<W: Output> BundleWriter<W> {
     fn pad_image(&mut self, length: u64) -> Result<Section, WriteError> {
         let padded = align_up(length).ok_or(WriteError::Overflow)?;
         let end = self.image_offset.checked_add(padded).ok_or(WriteError::Overflow)?;
+        let io = |source| WriteError::Io {
+            offset: self.image_offset,
+            source,
+        };
+        let written = self
+            .output
+            .seek(SeekFrom::End(0))
+            .map_err(io)?
+            .saturating_sub(self.image_offset);
+        if length > written {
+            return Err(WriteError::ImageLength { length, written });
+        }
         for file_length in [self.image_offset + length, end] {
             self.output.set_length(file_length).map_err(|source| WriteError::Io {
                 offset: file_length,
@@ -317,6 +332,12 @@ impl fmt::Display for WriteError {
                 write!(f, "the manifest has {length} bytes; there is place for {capacity}")
             }
             Self::Image(error) => write!(f, "cannot write a bundle without a proper image: {error}"),
+            Self::ImageLength { length, written } => {
+                write!(
+                    f,
+                    "the image should have {length} bytes, of which {written} were written"
+                )
+            }
             Self::Salt { length } => write!(f, "a salt of {length} bytes is longer than {MAX_SALT_LENGTH}"),
             Self::Signatures { count } => {
                 write!(

@@ -156,6 +156,13 @@ fn what_does_not_fit_is_refused() {
         WriteError::Overflow
     ));
     assert!(matches!(
+        finish(sample::manifest(), 101, &salt, 1),
+        WriteError::ImageLength {
+            length: 101,
+            written: 100
+        }
+    ));
+    assert!(matches!(
         finish(sample::manifest(), 100, &[0; 33], 1),
         WriteError::Salt { length: 33 }
     ));

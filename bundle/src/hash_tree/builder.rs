@@ -77,11 +77,8 @@ impl TreeBuilder {
             levels.push(std::mem::replace(&mut digests, above));
         }
         let root_digest = digests.first_chunk().copied().ok_or(GeometryError::Empty)?;
-        let bytes = if levels.len() == 1 {
-            levels.remove(0)
-        } else {
-            levels.into_iter().rev().flatten().collect()
-        };
+        levels.reverse();
+        let bytes = levels.concat();
         Ok(Tree {
             bytes,
             root_digest,
