@@ -123,7 +123,7 @@ fn look_ups_find_what_is_there_and_nothing_else() {
             there[1..].to_owned(),
             format!("{:05}", number * 2 + 1),
         ] {
-            let is_there = tree.join(&absent.replace('\0', "\u{1}")).exists();
+            let is_there = tree.join(absent.replace('\0', "\u{1}")).exists();
             assert_eq!(
                 image.lookup(&root, absent.as_bytes()).expect("look-up").is_some(),
                 is_there,

@@ -108,7 +108,7 @@ fn data_and_holes_are_found_as_lseek_finds_them() {
                 _ if in_hole => (Some((offset / piece + 1) * piece), Some(offset)),
                 _ => (
                     Some(offset),
-                    Some(((offset / piece + 2) / 3 * 3 + 1) * piece).map(|hole| hole.min(size)),
+                    Some(((offset / piece).div_ceil(3) * 3 + 1) * piece).map(|hole| hole.min(size)),
                 ),
             };
             assert_eq!(

@@ -5,17 +5,17 @@ use std::process::Command;
 /// Whether all that a test needs is there. If not: says `SKIP`, or panics if `POLECAT_TEST_REQUIRE` names what is
 /// missing (a comma list of the same words, or `all`).
 pub(crate) fn met(needs: &[&str]) -> bool {
+    let Some(missing) = needs.iter().find(|need| !is_there(need)) else {
+        return true;
+    };
     let required = std::env::var("POLECAT_TEST_REQUIRE").unwrap_or_default();
-    for need in needs.iter().filter(|need| !is_there(need)) {
-        let must = required
-            .split(',')
-            .map(str::trim)
-            .any(|word| word == "all" || word == *need);
-        assert!(!must, "{need} is required here and missing");
-        println!("SKIP: {need} is missing");
-        return false;
-    }
-    true
+    let must = required
+        .split(',')
+        .map(str::trim)
+        .any(|word| word == "all" || word == *missing);
+    assert!(!must, "{missing} is required here and missing");
+    println!("SKIP: {missing} is missing");
+    false
 }
 
 fn is_there(need: &str) -> bool {
