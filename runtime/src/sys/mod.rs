@@ -1,3 +1,8 @@
 //! Every line of unsafe code: what neither nix nor caps wraps.
 
+pub mod auxv;
+pub mod descriptor;
+pub mod disposition;
 pub mod loop_device;
+pub mod mount_attribute;
+pub mod process;

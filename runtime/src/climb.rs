@@ -1,0 +1,287 @@
+//! The ladder, climbed: rungs are tried in order until one holds. A rung is an image that is mounted or unpacked, what
+//! the host adds to it, and a way to write.
+
+use std::fmt;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::Mode;
+use nix::unistd::mkdir;
+
+use crate::debug::Trace;
+use crate::image::{CheckError, MountError, OwnerMap, VerifiedImage, fuse, kernel_loop, unpack};
+use crate::job::Source;
+use crate::ladder::Rung;
+use crate::process::control_socket::InitEnd;
+use crate::process::message::FromInit;
+use crate::process::server;
+use crate::root::apply;
+use crate::root::overlay::{Layers, overlay};
+use crate::root::pivot::HOST;
+use crate::root::plan::{self, Inputs, Plan};
+use crate::root::survey::{Survey, SurveyError};
+use crate::root::tree::TreeError;
+
+/// Where the new root is, before it is the root.
+pub(crate) const NEW_ROOT: &str = "/new";
+
+/// What every rung needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Climber<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) owner: OwnerMap,
+    pub(crate) inputs: Inputs<'a>,
+    pub(crate) socket: &'a InitEnd,
+    pub(crate) trace: Trace,
+}
+
+/// A root that can be written to, without the host's file systems in it yet.
+#[derive(Debug)]
+pub(crate) struct Mounted {
+    pub(crate) rung: Rung,
+    pub(crate) plan: Plan,
+}
+
+impl Climber<'_> {
+    /// Tries `rungs`; a block that is not what was signed ends the climb.
+    pub(crate) fn climb(self, rungs: &[Rung]) -> Result<Mounted, ClimbError> {
+        let mut left = Vec::new();
+        make_directory(Path::new(NEW_ROOT)).map_err(|error| ClimbError::Base { error })?;
+        for &rung in rungs {
+            match self.try_rung(rung) {
+                Ok(plan) => {
+                    self.trace.say(format_args!("{rung}: holds"));
+                    return Ok(Mounted { rung, plan });
+                }
+                Err(error) => {
+                    self.trace.say(format_args!("{rung}: left: {error}"));
+                    let unverified = error.check().is_some_and(CheckError::is_tampering);
+                    left.push((rung, error));
+                    if unverified {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(ClimbError::NoneHolds { left })
+    }
+
+    fn try_rung(&self, rung: Rung) -> Result<Plan, RungError> {
+        match (rung, self.source) {
+            (Rung::Unpack, Source::Image(image)) => self.unpacked(image),
+            (_, source) => self.layered(rung, source),
+        }
+    }
+
+    /// Files in a tmpfs, which can be written as they are.
+    fn unpacked(&self, image: &VerifiedImage) -> Result<Plan, RungError> {
+        let root = Path::new(NEW_ROOT);
+        let options = format!("mode=755,size={}", unpack_limit(self.inputs.host.memory));
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        mount(Some("tmpfs"), root, Some("tmpfs"), flags, Some(options.as_str())).map_err(RungError::Tmpfs)?;
+        let planned = unpack::unpack(image, root, self.owner)
+            .map_err(RungError::Unpack)
+            .and_then(|()| {
+                let plan = self.plan(root)?;
+                apply::make_in_place(&plan.layer, root)?;
+                Ok(plan)
+            });
+        planned.map_err(|error| undo(root, error))
+    }
+
+    /// A read-only tree with an overlay on it.
+    fn layered(&self, rung: Rung, source: &Source) -> Result<Plan, RungError> {
+        let base = Path::new("/").join(rung.name());
+        let [lower, upper, work] = ["image", "upper", "work"].map(|name| base.join(name));
+        for directory in [&base, &lower, &upper, &work] {
+            make_directory(directory)?;
+        }
+        self.mount_lower(rung, source, &lower)?;
+        let layers = Layers {
+            lower: &lower,
+            upper: &upper,
+            work: &work,
+        };
+        let planned = self.plan(&lower).and_then(|plan| {
+            apply::make_layer(&plan.layer, &upper, &lower)?;
+            overlay(layers, Path::new(NEW_ROOT), !self.inputs.host.privileged).map_err(RungError::Overlay)?;
+            Ok(plan)
+        });
+        planned.map_err(|error| undo(&lower, error))
+    }
+
+    fn mount_lower(&self, rung: Rung, source: &Source, lower: &Path) -> Result<(), RungError> {
+        let dev = Path::new(HOST).join("dev");
+        match (rung, source) {
+            (Rung::Loop, Source::Image(image)) => Ok(kernel_loop::mount(image, &dev, lower)?),
+            (_, Source::Image(_)) => {
+                let connection = fuse::mount(&dev, lower, self.owner)?;
+                let sent = self.socket.send(&FromInit::Serve, Some(connection.as_fd()));
+                sent.map_err(|errno| undo(lower, RungError::Server(errno)))
+            }
+            (_, Source::Directory(path)) => {
+                let path = Path::new(HOST).join(path.strip_prefix("/").unwrap_or(path));
+                let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
+                mount(Some(&path), lower, None::<&str>, flags, None::<&str>).map_err(RungError::Directory)
+            }
+        }
+    }
+
+    fn plan(&self, root: &Path) -> Result<Plan, RungError> {
+        let survey = Survey::take(root, plan::questions(self.inputs))?;
+        Ok(plan::plan(self.inputs, &survey))
+    }
+}
+
+/// Bytes of memory that unpacked files may take, what is written beside them included.
+fn unpack_limit(memory: u64) -> u64 {
+    memory / 4 * 3
+}
+
+fn make_directory(path: &Path) -> Result<(), RungError> {
+    mkdir(path, Mode::from_bits_truncate(0o755)).map_err(|errno| RungError::Scratch {
+        path: path.to_owned(),
+        errno,
+    })
+}
+
+/// Takes a mount away that did not lead to a root.
+fn undo(mounted: &Path, error: RungError) -> RungError {
+    match umount2(mounted, MntFlags::MNT_DETACH) {
+        Ok(()) => error,
+        Err(errno) => RungError::Undo {
+            path: mounted.to_owned(),
+            errno,
+        },
+    }
+}
+
+/// Why a rung does not hold.
+#[derive(Debug)]
+pub(crate) enum RungError {
+    Mount(MountError),
+    Unpack(unpack::UnpackError),
+    Survey(SurveyError),
+    Layer(TreeError),
+    /// The tmpfs to unpack into.
+    Tmpfs(Errno),
+    Overlay(Errno),
+    /// The monitor could not be asked to serve.
+    Server(Errno),
+    /// The directory that is the root.
+    Directory(Errno),
+    /// A directory in the base of the new root.
+    Scratch {
+        path: PathBuf,
+        errno: Errno,
+    },
+    /// A mount could not be taken away again.
+    Undo {
+        path: PathBuf,
+        errno: Errno,
+    },
+}
+
+impl RungError {
+    /// The block that could not be vouched for, if that is why.
+    fn check(&self) -> Option<&CheckError> {
+        match self {
+            Self::Mount(MountError::Unverified(error)) | Self::Unpack(unpack::UnpackError::Unverified(error)) => {
+                Some(error)
+            }
+            _ => None,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Mount(error) => error.hint(),
+            Self::Unpack(error) => error.hint(),
+            Self::Overlay(Errno::ENODEV) => Some("load the overlay module, or set POLECAT_MOUNT=unpack".into()),
+            Self::Overlay(_) => Some("set POLECAT_MOUNT=unpack, which needs no overlay".into()),
+            _ => None,
+        }
+    }
+}
+
+impl From<MountError> for RungError {
+    fn from(error: MountError) -> Self {
+        Self::Mount(error)
+    }
+}
+
+impl From<SurveyError> for RungError {
+    fn from(error: SurveyError) -> Self {
+        Self::Survey(error)
+    }
+}
+
+impl From<TreeError> for RungError {
+    fn from(error: TreeError) -> Self {
+        Self::Layer(error)
+    }
+}
+
+impl fmt::Display for RungError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mount(error) => error.fmt(f),
+            Self::Unpack(error) => error.fmt(f),
+            Self::Survey(error) => error.fmt(f),
+            Self::Layer(error) => error.fmt(f),
+            Self::Tmpfs(errno) => write!(f, "mount a tmpfs to unpack into: {}", errno.desc()),
+            Self::Overlay(errno) => write!(f, "mount an overlay on the image: {}", errno.desc()),
+            Self::Server(errno) => write!(f, "ask the monitor to serve the image: {}", errno.desc()),
+            Self::Directory(errno) => write!(f, "bind the root directory: {}", errno.desc()),
+            Self::Scratch { path, errno } => write!(f, "make {} beside the new root: {}", path.display(), errno.desc()),
+            Self::Undo { path, errno } => write!(f, "unmount {} again: {}", path.display(), errno.desc()),
+        }
+    }
+}
+
+/// No rung holds.
+#[derive(Debug)]
+pub(crate) enum ClimbError {
+    Base {
+        error: RungError,
+    },
+    /// Each rung that was tried, and why it was left.
+    NoneHolds {
+        left: Vec<(Rung, RungError)>,
+    },
+}
+
+impl ClimbError {
+    pub(crate) fn status(&self) -> u8 {
+        self.last().check().map_or(crate::exit::FAILED, server::status_of)
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        self.last().hint()
+    }
+
+    fn last(&self) -> &RungError {
+        match self {
+            Self::Base { error } => error,
+            Self::NoneHolds { left } => left
+                .last()
+                .map_or(&RungError::Server(Errno::EINVAL), |(_, error)| error),
+        }
+    }
+}
+
+impl fmt::Display for ClimbError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Base { error } => error.fmt(f),
+            // What was not signed is no matter of rungs.
+            Self::NoneHolds { .. } if self.last().check().is_some() => self.last().fmt(f),
+            Self::NoneHolds { left } => {
+                let reasons: Vec<String> = left.iter().map(|(rung, error)| format!("{rung}: {error}")).collect();
+                write!(f, "no way to mount the image: {}", reasons.join("; "))
+            }
+        }
+    }
+}

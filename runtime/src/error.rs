@@ -1,0 +1,139 @@
+//! Why a run failed. One type for `main` to print; what happened in the other processes arrives as text.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+
+use crate::exit;
+use crate::host::HostError;
+use crate::process::clone::CloneError;
+use crate::process::message::Failure;
+use crate::sys::process::Change;
+
+/// Why a run failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The host did not answer.
+    Host(HostError),
+    /// The namespaces could not be made.
+    Clone(CloneError),
+    /// Init, the app's process or the image server failed.
+    Elsewhere(Failure),
+    /// execve(2) refused the program.
+    NotExecuted {
+        /// Its path, inside.
+        path: PathBuf,
+        /// Why, as errno(3) numbers it.
+        errno: i32,
+        /// Whether there is a file of that name.
+        present: bool,
+    },
+    /// Init ended without a word.
+    InitEnded(Option<Change>),
+    /// The image server ended while the app needed it.
+    ServerEnded(Change),
+    /// The monitor itself failed.
+    Monitor {
+        /// What it wanted to do, as a verb.
+        step: &'static str,
+        /// What the system said.
+        errno: Errno,
+    },
+}
+
+impl Error {
+    /// Exit status.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Elsewhere(failure) => failure.status,
+            Self::NotExecuted {
+                errno: libc::ENOENT | libc::ENOTDIR,
+                ..
+            } => exit::NOT_FOUND,
+            Self::NotExecuted { .. } => exit::NOT_EXECUTABLE,
+            _ => exit::FAILED,
+        }
+    }
+
+    /// What to try.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Host(error) => error.hint(),
+            Self::Clone(error) => error.hint(),
+            Self::Elsewhere(failure) => failure.hint.as_ref().map(|hint| hint.display().to_string()),
+            Self::NotExecuted {
+                errno: libc::ENOENT,
+                present: true,
+                ..
+            } => Some("pack it again with its interpreter or loader, see `polecat plan`".into()),
+            Self::NotExecuted {
+                errno: libc::ENOENT, ..
+            } => Some("pack it again".into()),
+            Self::ServerEnded(_) => Some("set POLECAT_MOUNT=unpack, which needs no server".into()),
+            Self::NotExecuted { .. } | Self::InitEnded(_) | Self::Monitor { .. } => None,
+        }
+    }
+}
+
+impl From<HostError> for Error {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}
+
+impl From<CloneError> for Error {
+    fn from(error: CloneError) -> Self {
+        Self::Clone(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(error) => error.fmt(f),
+            Self::Clone(error) => error.fmt(f),
+            Self::Elsewhere(failure) => failure.message.display().fmt(f),
+            Self::NotExecuted {
+                path,
+                errno: libc::ENOENT,
+                present: true,
+            } => {
+                write!(
+                    f,
+                    "execute {}: the interpreter or loader that it names is not in the image",
+                    path.display()
+                )
+            }
+            Self::NotExecuted { path, errno, .. } => {
+                write!(f, "execute {}: {}", path.display(), Errno::from_raw(*errno).desc())
+            }
+            Self::InitEnded(change) => {
+                write!(f, "init ended before the app did: ")?;
+                match change {
+                    Some(change) => describe(*change, f),
+                    None => f.write_str("nobody knows how"),
+                }
+            }
+            Self::ServerEnded(change) => {
+                write!(f, "the image server ended before the app did: ")?;
+                describe(*change, f)
+            }
+            Self::Monitor { step, errno } => write!(f, "{step}: {}", errno.desc()),
+        }
+    }
+}
+
+fn describe(change: Change, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match change {
+        Change::Exited(status) => write!(f, "exit status {status}"),
+        Change::Signalled(signal) => write!(f, "killed by signal {signal}"),
+        Change::Stopped(signal) => write!(f, "stopped by signal {signal}"),
+        Change::Continued => f.write_str("continued"),
+    }
+}
+
+impl std::error::Error for Error {}

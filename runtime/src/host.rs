@@ -1,0 +1,181 @@
+//! Facts about the caller and the machine: asked once, before anything is changed. Decides nothing.
+
+use std::env;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use caps::{CapSet, Capability};
+use nix::errno::Errno;
+use nix::sys::stat;
+use nix::sys::sysinfo::sysinfo;
+use nix::unistd;
+
+use crate::root::identity::{self, Account};
+use crate::sys::auxv;
+
+/// Files that are copied from the host are configuration; a longer one is none.
+const LONGEST_FILE: u64 = 1 << 20;
+
+/// A directory of the host that the app may see at the same place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// As the caller calls it; absolute.
+    pub path: PathBuf,
+    /// Where it really is: no component is a symbolic link.
+    pub source: PathBuf,
+}
+
+/// What the host has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Real user id.
+    pub uid: u32,
+    /// Real group id.
+    pub gid: u32,
+    /// `CAP_SYS_ADMIN` is effective: no user namespace is needed.
+    pub privileged: bool,
+    /// `$HOME`, if it is there.
+    pub home: Option<Shared>,
+    /// Working directory; none when it was removed.
+    pub cwd: Option<PathBuf>,
+    /// Device node of the first of stdin, stdout and stderr that is a terminal.
+    pub terminal: Option<PathBuf>,
+    /// The caller's entry of the user data base.
+    pub account: Account,
+    /// `/etc/resolv.conf`, `/etc/hosts` and `/etc/localtime` as far as they are there: path and contents.
+    pub files: Vec<(&'static str, Vec<u8>)>,
+    /// Memory in bytes.
+    pub memory: u64,
+}
+
+impl Facts {
+    /// Asks the host.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub fn probe() -> Result<Self, HostError> {
+        if auxv::is_secure() {
+            return Err(HostError::MoreRights);
+        }
+        let (uid, gid) = caller();
+        let home = env::var_os("HOME").map(PathBuf::from);
+        Ok(Self {
+            uid,
+            gid,
+            privileged: caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).map_err(|error| {
+                HostError::Capabilities {
+                    text: error.to_string(),
+                }
+            })?,
+            home: home.as_deref().and_then(shared),
+            cwd: env::current_dir().ok(),
+            terminal: terminal(),
+            account: account(uid, gid, home),
+            files: ["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"]
+                .into_iter()
+                .filter_map(|path| Some((path, read_short(Path::new(path)).ok()?)))
+                .collect(),
+            memory: sysinfo().map_err(|errno| HostError::Memory { errno })?.ram_total(),
+        })
+    }
+}
+
+/// Real user and group id.
+#[must_use]
+pub fn caller() -> (u32, u32) {
+    (unistd::getuid().as_raw(), unistd::getgid().as_raw())
+}
+
+fn shared(path: &Path) -> Option<Shared> {
+    if !path.is_absolute() {
+        return None;
+    }
+    let source = fs::canonicalize(path).ok()?;
+    source.is_dir().then(|| Shared {
+        path: path.components().collect(),
+        source,
+    })
+}
+
+/// The file behind `path`, links followed.
+fn read_short(path: &Path) -> io::Result<Vec<u8>> {
+    let mut contents = Vec::new();
+    File::open(path)?.take(LONGEST_FILE).read_to_end(&mut contents)?;
+    Ok(contents)
+}
+
+fn account(uid: u32, gid: u32, home: Option<PathBuf>) -> Account {
+    let passwd = read_short(Path::new("/etc/passwd")).unwrap_or_default();
+    let group = read_short(Path::new("/etc/group")).unwrap_or_default();
+    // Users of a directory service are in neither file.
+    let user = identity::name_of(&passwd, uid).or_else(|| env::var_os("USER").map(|name| name.as_bytes().to_vec()));
+    Account {
+        uid,
+        gid,
+        user: user
+            .filter(|name| identity::is_name(name))
+            .unwrap_or_else(|| b"user".to_vec()),
+        group: identity::name_of(&group, gid).unwrap_or_else(|| b"users".to_vec()),
+        home: home.unwrap_or_else(|| PathBuf::from("/")),
+    }
+}
+
+fn terminal() -> Option<PathBuf> {
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    let standard = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+    standard.into_iter().enumerate().find_map(|(number, fd)| {
+        if !unistd::isatty(fd).ok()? {
+            return None;
+        }
+        let node = fs::read_link(format!("/proc/self/fd/{number}")).ok()?;
+        let named = fs::metadata(&node).ok()?;
+        // A terminal of another mount namespace has a name that means something else here.
+        let same = named.file_type().is_char_device() && named.rdev() == stat::fstat(fd).ok()?.st_rdev;
+        same.then_some(node)
+    })
+}
+
+/// Why the host does not say what must be known.
+#[derive(Debug)]
+pub enum HostError {
+    /// The program has rights that its caller has not.
+    MoreRights,
+    /// capget(2) failed.
+    Capabilities {
+        /// What the caps crate says of it.
+        text: String,
+    },
+    /// sysinfo(2) failed.
+    Memory {
+        /// Why.
+        errno: Errno,
+    },
+}
+
+impl HostError {
+    /// What to try.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::MoreRights => Some("remove the set-user-id and set-group-id bits and the file's capabilities".into()),
+            Self::Capabilities { .. } | Self::Memory { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MoreRights => f.write_str("started with more rights than the caller has: refused"),
+            Self::Capabilities { text } => write!(f, "read own capabilities: {text}"),
+            Self::Memory { errno } => write!(f, "read the size of the memory: {}", errno.desc()),
+        }
+    }
+}
+
+impl std::error::Error for HostError {}

@@ -1,0 +1,120 @@
+//! The ways to make a root of an image, and which to try first. Nothing is decided from versions or settings of the
+//! kernel: a rung is tried, and left when it does not hold.
+
+use std::fmt;
+
+/// Above this length of the image, in bytes, checking every block before the mount costs more than a FUSE server does:
+/// hashing takes 0.7 ms per MB.
+pub const LARGE: u64 = 64 << 20;
+
+/// A way to make a root file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rung {
+    /// The kernel's squashfs on a loop device, every block checked before the mount.
+    Loop,
+    /// Our own FUSE server, each block checked when it is read.
+    Fuse,
+    /// Files in a tmpfs of the namespace, each block checked when it is unpacked.
+    Unpack,
+    /// A directory that is there already, unverified. Never for a bundle.
+    Directory,
+}
+
+impl Rung {
+    /// The rung that `POLECAT_MOUNT` calls `name`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Loop, Self::Fuse, Self::Unpack]
+            .into_iter()
+            .find(|rung| rung.name() == name)
+    }
+
+    /// What it is called in messages and in `POLECAT_MOUNT`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Loop => "loop",
+            Self::Fuse => "fuse",
+            Self::Unpack => "unpack",
+            Self::Directory => "directory",
+        }
+    }
+
+    /// Whether the image stays read-only below, so that an overlay must make the root writable.
+    #[must_use]
+    pub fn needs_overlay(self) -> bool {
+        self != Self::Unpack
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What decides the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Situation {
+    /// `CAP_SYS_ADMIN` without making a user namespace for it.
+    pub privileged: bool,
+    /// Length of the image in bytes; none when the root is a directory.
+    pub image: Option<u64>,
+    /// The only rung that the caller wants.
+    pub forced: Option<Rung>,
+}
+
+/// The rungs to try, best first. At least one.
+#[must_use]
+pub fn choose(situation: Situation) -> Vec<Rung> {
+    let Some(length) = situation.image else {
+        return vec![Rung::Directory];
+    };
+    match (situation.forced, situation.privileged) {
+        (Some(rung), _) => vec![rung],
+        // A user namespace may not mount squashfs from a block device, whoever owns it.
+        (None, false) => vec![Rung::Fuse, Rung::Unpack],
+        (None, true) if length > LARGE => vec![Rung::Fuse, Rung::Loop, Rung::Unpack],
+        (None, true) => vec![Rung::Loop, Rung::Fuse, Rung::Unpack],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rung::{Directory, Fuse, Loop, Unpack};
+    use super::*;
+
+    /// Privileged, length of the image, what is forced, the ladder.
+    type Case = (bool, Option<u64>, Option<Rung>, &'static [Rung]);
+
+    #[test]
+    fn order() {
+        let cases: [Case; 9] = [
+            (true, Some(4096), None, &[Loop, Fuse, Unpack]),
+            (true, Some(LARGE), None, &[Loop, Fuse, Unpack]),
+            (true, Some(LARGE + 4096), None, &[Fuse, Loop, Unpack]),
+            (false, Some(4096), None, &[Fuse, Unpack]),
+            (false, Some(LARGE + 4096), None, &[Fuse, Unpack]),
+            (true, Some(LARGE + 4096), Some(Loop), &[Loop]),
+            (false, Some(4096), Some(Loop), &[Loop]),
+            (false, Some(4096), Some(Unpack), &[Unpack]),
+            (true, None, Some(Fuse), &[Directory]),
+        ];
+        for (privileged, image, forced, rungs) in cases {
+            let situation = Situation {
+                privileged,
+                image,
+                forced,
+            };
+            assert_eq!(choose(situation), rungs, "{situation:?}");
+        }
+    }
+
+    #[test]
+    fn names_lead_back() {
+        for rung in [Loop, Fuse, Unpack] {
+            assert_eq!(Rung::from_name(rung.name()), Some(rung));
+        }
+        assert_eq!(Rung::from_name(Directory.name()), None);
+    }
+}

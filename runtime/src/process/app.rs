@@ -1,0 +1,166 @@
+//! The app's process, from fork(2) to execve(2).
+
+use std::ffi::{CString, NulError, OsString};
+use std::fmt;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{AccessFlags, access, chdir, execve};
+
+use super::control_socket::InitEnd;
+use super::message::{Failure, FromInit};
+use super::signals::CallersSignals;
+use crate::confine::{ConfineError, Confined, Confinement};
+use crate::environment::Variable;
+use crate::exit;
+use crate::stages::Rooted;
+use crate::sys::process;
+
+/// The arguments of execve(2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Program {
+    path: CString,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+}
+
+impl Program {
+    /// `path` with `arguments`, the first of which is its name, and `environment`.
+    ///
+    /// # Errors
+    /// One of them holds a NUL byte, which only a manifest can.
+    pub(crate) fn new(
+        path: &str,
+        arguments: impl IntoIterator<Item = OsString>,
+        environment: Vec<Variable>,
+    ) -> Result<Self, NulError> {
+        let assignment = |(mut name, value): Variable| {
+            name.push("=");
+            name.push(value);
+            CString::new(name.into_vec())
+        };
+        Ok(Self {
+            path: CString::new(path)?,
+            arguments: arguments
+                .into_iter()
+                .map(|word| CString::new(word.into_vec()))
+                .collect::<Result<_, _>>()?,
+            environment: environment.into_iter().map(assignment).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// What the app's process gets from init.
+#[derive(Debug)]
+pub(crate) struct Start<'a> {
+    pub(crate) rooted: &'a Rooted,
+    pub(crate) confinement: Confinement,
+    pub(crate) program: &'a Program,
+    pub(crate) signals: &'a CallersSignals,
+    pub(crate) socket: &'a InitEnd,
+}
+
+/// Confines this process and executes the program in it. Says on the socket why, when it cannot.
+pub(crate) fn become_app(start: &Start<'_>) -> ! {
+    let (message, status) = match confine_and_execute(start) {
+        Ok(errno) => {
+            let present = access(start.program.path.as_c_str(), AccessFlags::F_OK).is_ok();
+            (
+                FromInit::NotExecuted {
+                    errno: errno as i32,
+                    present,
+                },
+                exit::FAILED,
+            )
+        }
+        Err(error) => (
+            FromInit::Failed(Failure::of(&error, error.hint(), exit::FAILED)),
+            exit::FAILED,
+        ),
+    };
+    match start.socket.send(&message, None) {
+        // Nobody to tell: the monitor is gone, and init is about to be.
+        Ok(()) | Err(_) => process::exit(status),
+    }
+}
+
+/// Comes back only with what execve(2) said.
+fn confine_and_execute(start: &Start<'_>) -> Result<Errno, StartError> {
+    let confined = Confined::confine(start.rooted, start.confinement)?;
+    enter(start.rooted.cwd())?;
+    umask(start.rooted.callers_umask());
+    start.signals.give_back().map_err(StartError::Signals)?;
+    Ok(execute(&confined, start.program))
+}
+
+/// Into the directory, or if the caller may not be there, into the root.
+fn enter(directory: &Path) -> Result<(), StartError> {
+    chdir(directory).or_else(|_| chdir("/")).map_err(StartError::Directory)
+}
+
+/// execve(2): the end of the chain. Only a confined process gets here.
+fn execute(_confined: &Confined, program: &Program) -> Errno {
+    let Program {
+        path,
+        arguments,
+        environment,
+    } = program;
+    match execve(path, arguments, environment) {
+        Err(errno) => errno,
+        Ok(never) => match never {},
+    }
+}
+
+/// Why there is no app.
+#[derive(Debug)]
+enum StartError {
+    Directory(Errno),
+    Confine(ConfineError),
+    Signals(Errno),
+}
+
+impl StartError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Confine(error) => error.hint(),
+            Self::Directory(_) | Self::Signals(_) => None,
+        }
+    }
+}
+
+impl From<ConfineError> for StartError {
+    fn from(error: ConfineError) -> Self {
+        Self::Confine(error)
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(errno) => write!(f, "enter the root directory: {}", errno.desc()),
+            Self::Confine(error) => error.fmt(f),
+            Self::Signals(errno) => write!(f, "give the caller's signals to the app: {}", errno.desc()),
+        }
+    }
+}
+
+/// The caller's umask while the root is built with modes as they are meant.
+pub(crate) fn suspend_umask() -> Mode {
+    umask(Mode::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_become_strings_of_c() {
+        let environment = vec![("A".into(), "b=c".into()), ("EMPTY".into(), "".into())];
+        let program = Program::new("/bin/x", ["x".into(), OsString::from_vec(vec![0xff])], environment).unwrap();
+        assert_eq!(program.arguments, [c"x".to_owned(), CString::new([0xff]).unwrap()]);
+        assert_eq!(program.environment, [c"A=b=c".to_owned(), c"EMPTY=".to_owned()]);
+        assert!(Program::new("/bin/\0x", [], Vec::new()).is_err());
+    }
+}

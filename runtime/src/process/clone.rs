@@ -1,0 +1,66 @@
+//! Init's process, in namespaces of its own from its first instruction.
+
+use std::fmt;
+
+use nix::errno::Errno;
+use nix::sched::CloneFlags;
+
+use crate::sys::process::{Fork, clone_into};
+
+/// Namespaces of a run, namespaces(7). The network and the cgroup are the caller's.
+fn flags(user_namespace: bool) -> CloneFlags {
+    let flags =
+        CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
+    if user_namespace {
+        flags | CloneFlags::CLONE_NEWUSER
+    } else {
+        flags
+    }
+}
+
+/// Makes init. The user namespace, where there is one, is made first and owns the others.
+pub(crate) fn clone_init(user_namespace: bool) -> Result<Fork, CloneError> {
+    clone_into(flags(user_namespace)).map_err(|errno| CloneError { user_namespace, errno })
+}
+
+/// The namespaces could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CloneError {
+    /// Whether one of them was a user namespace.
+    pub user_namespace: bool,
+    /// What clone(2) said.
+    pub errno: Errno,
+}
+
+impl CloneError {
+    /// What to try.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match (self.user_namespace, self.errno) {
+            (true, Errno::EPERM) => {
+                "user namespaces are forbidden here, by kernel.unprivileged_userns_clone, a container engine or a \
+                 chroot; allow them or run as root"
+            }
+            (true, Errno::EINVAL) => "this kernel has no user namespaces (CONFIG_USER_NS); run as root",
+            (true, Errno::ENOSPC) => "raise user.max_user_namespaces and the other limits of namespaces(7)",
+            (false, Errno::ENOSPC) => "raise user.max_mnt_namespaces and the other limits of namespaces(7)",
+            (false, Errno::EINVAL) => "the kernel needs CONFIG_NAMESPACES with PID, IPC and UTS namespaces",
+            (_, Errno::EAGAIN) => "the limit of processes is reached (ulimit -u)",
+            _ => return None,
+        };
+        Some(hint.into())
+    }
+}
+
+impl fmt::Display for CloneError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let which = if self.user_namespace {
+            "user, mount, PID, IPC and UTS"
+        } else {
+            "mount, PID, IPC and UTS"
+        };
+        write!(f, "make {which} namespaces: {}", self.errno.desc())
+    }
+}
+
+impl std::error::Error for CloneError {}

@@ -1,0 +1,163 @@
+//! The socket between monitor and init: packets in order, and its end when either is gone.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::cmsg_space;
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
+};
+
+use super::message::{FromInit, LONGEST, ToInit};
+use crate::sys::descriptor;
+
+/// What was found in the socket.
+#[derive(Debug)]
+pub(crate) enum Received<M> {
+    /// A message, and the descriptor that came with it.
+    Message(M, Option<OwnedFd>),
+    /// Nothing at the moment.
+    Nothing,
+    /// The other process is gone, and so is all that it said.
+    Closed,
+}
+
+/// The monitor's end.
+#[derive(Debug)]
+pub(crate) struct MonitorEnd(OwnedFd);
+
+/// Init's end; the app's process has it too until it executes the app.
+#[derive(Debug)]
+pub(crate) struct InitEnd(OwnedFd);
+
+/// A new socket.
+pub(crate) fn pair() -> Result<(MonitorEnd, InitEnd), Errno> {
+    let (monitor, init) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+    Ok((MonitorEnd(monitor), InitEnd(init)))
+}
+
+impl MonitorEnd {
+    /// Takes the next message, without waiting for one.
+    pub(crate) fn receive(&self) -> Result<Received<FromInit>, Errno> {
+        receive(&self.0, FromInit::decode)
+    }
+
+    /// Sends `message`, unless init has hundreds of them to read yet: signals that wait coalesce.
+    pub(crate) fn send(&self, message: ToInit) -> Result<(), Errno> {
+        match send(&self.0, &message.encode(), None, MsgFlags::MSG_DONTWAIT) {
+            Err(Errno::EAGAIN) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Closes this copy, in a process that is not the monitor, by putting `other` in its place.
+    pub(crate) fn replace(&mut self, other: impl AsFd) -> Result<(), Errno> {
+        nix::unistd::dup3(other, &mut self.0, nix::fcntl::OFlag::O_CLOEXEC)
+    }
+}
+
+impl InitEnd {
+    /// Takes the next message, without waiting for one.
+    pub(crate) fn receive(&self) -> Result<Received<ToInit>, Errno> {
+        receive(&self.0, ToInit::decode)
+    }
+
+    /// Sends `message`, and with it a copy of `descriptor`.
+    pub(crate) fn send(&self, message: &FromInit, descriptor: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
+        send(&self.0, &message.encode(), descriptor, MsgFlags::empty())
+    }
+}
+
+impl AsFd for MonitorEnd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsFd for InitEnd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+fn send(socket: &OwnedFd, packet: &[u8], descriptor: Option<BorrowedFd<'_>>, flags: MsgFlags) -> Result<(), Errno> {
+    let numbers: Vec<RawFd> = descriptor.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&numbers)];
+    let rights = if numbers.is_empty() { &[][..] } else { &rights[..] };
+    let flags = flags | MsgFlags::MSG_NOSIGNAL;
+    loop {
+        match sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(packet)], rights, flags, None) {
+            Err(Errno::EINTR) => {}
+            result => return result.map(drop),
+        }
+    }
+}
+
+fn receive<M>(socket: &OwnedFd, decode: impl Fn(&[u8]) -> Option<M>) -> Result<Received<M>, Errno> {
+    let mut packet = [0; LONGEST];
+    let mut slices = [IoSliceMut::new(&mut packet)];
+    let mut space = cmsg_space!(RawFd);
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let received = match recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut space), flags) {
+        Err(Errno::EAGAIN | Errno::EINTR) => return Ok(Received::Nothing),
+        Err(Errno::ECONNRESET) => return Ok(Received::Closed),
+        result => result?,
+    };
+    let mut descriptors = Vec::new();
+    for message in received.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(numbers) = message {
+            descriptors.extend(descriptor::adopt_received(&numbers));
+        }
+    }
+    let length = received.bytes;
+    if length == 0 {
+        return Ok(Received::Closed);
+    }
+    // Both ends are this program: what cannot be decoded was damaged by somebody else.
+    let message = decode(&packet[..length]).ok_or(Errno::EBADMSG)?;
+    Ok(Received::Message(message, descriptors.pop()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::stat::fstat;
+    use std::fs::File;
+
+    #[test]
+    fn packets_descriptors_and_the_end() {
+        let (monitor, init) = pair().unwrap();
+        assert!(matches!(monitor.receive(), Ok(Received::Nothing)));
+        let null = File::open("/dev/null").unwrap();
+        init.send(&FromInit::Serve, Some(null.as_fd())).unwrap();
+        init.send(&FromInit::Exited(3), None).unwrap();
+        let Ok(Received::Message(FromInit::Serve, Some(passed))) = monitor.receive() else {
+            panic!()
+        };
+        assert_eq!(fstat(&passed).unwrap().st_rdev, fstat(&null).unwrap().st_rdev);
+        assert!(
+            !descriptor::is_inherited(passed.as_raw_fd()),
+            "closed when the app is executed"
+        );
+        drop(init);
+        assert!(
+            matches!(monitor.receive(), Ok(Received::Message(FromInit::Exited(3), None))),
+            "said before the end"
+        );
+        assert!(matches!(monitor.receive(), Ok(Received::Closed)));
+        assert_eq!(monitor.send(ToInit::Signal(1)), Err(Errno::EPIPE));
+    }
+
+    #[test]
+    fn a_full_socket_does_not_block_the_monitor() {
+        let (monitor, init) = pair().unwrap();
+        for _ in 0..10_000 {
+            monitor.send(ToInit::Signal(10)).unwrap();
+        }
+        assert!(matches!(
+            init.receive(),
+            Ok(Received::Message(ToInit::Signal(10), None))
+        ));
+    }
+}

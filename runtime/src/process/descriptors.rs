@@ -1,0 +1,35 @@
+//! The caller's descriptors are the app's. A process of ours that kept them would keep a pipe open that the app has
+//! closed, and whoever reads its other end would wait.
+
+use std::fs::{self, File};
+use std::os::fd::RawFd;
+
+use nix::errno::Errno;
+use nix::unistd::{dup2_stdin, dup2_stdout};
+
+use crate::sys::descriptor;
+
+/// Lets go of all descriptors that came with execve(2) but stderr, which is where errors are said.
+///
+/// Without `/proc` those above 2 stay: nobody can say which they are.
+pub(crate) fn release() -> Result<(), Errno> {
+    let null = File::options().read(true).write(true).open("/dev/null");
+    if let Ok(null) = null {
+        dup2_stdin(&null)?;
+        dup2_stdout(&null)?;
+    }
+    numbers()
+        .into_iter()
+        .filter(|&number| number > 2)
+        .try_for_each(descriptor::close_inherited)
+}
+
+/// Open descriptors, and one that was open while this looked.
+fn numbers() -> Vec<RawFd> {
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect()
+}

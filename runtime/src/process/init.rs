@@ -1,0 +1,168 @@
+//! Pid 1 of the namespaces: builds the root, starts the app, reaps, and tells the monitor.
+
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SignalFd;
+use nix::unistd::{Pid, getpgid, getpgrp};
+
+use super::app::{Start, become_app};
+use super::control_socket::{InitEnd, Received};
+use super::descriptors;
+use super::message::{Failure, FromInit, ToInit};
+use super::signals::{self, CallersSignals};
+use super::witness::Witness;
+use crate::exit;
+use crate::stages::{Planned, StageError};
+use crate::sys::process::{self, Change, Fork};
+
+/// Runs init to its end.
+pub(crate) fn run(planned: Planned, socket: InitEnd, signals: &CallersSignals) -> ! {
+    let status = match build_and_supervise(planned, &socket, signals) {
+        Ok(()) => 0,
+        Err(error) => {
+            let failure = Failure::of(&error, error.hint(), error.status());
+            // If the monitor is gone there is nobody to tell.
+            match socket.send(&FromInit::Failed(failure), None) {
+                Ok(()) | Err(_) => exit::FAILED,
+            }
+        }
+    };
+    process::exit(status)
+}
+
+fn build_and_supervise(planned: Planned, socket: &InitEnd, signals: &CallersSignals) -> Result<(), StageError> {
+    die_with_monitor(socket)?;
+    let descriptor = signals::descriptor().map_err(|errno| StageError::init("open a signalfd", errno))?;
+    let (rooted, confinement, program) = planned.build(socket)?;
+    let failed = |step| move |errno| StageError::init(step, errno);
+    socket
+        .send(&FromInit::Started(rooted.rung()), None)
+        .map_err(failed("tell the monitor"))?;
+    let start = Start {
+        rooted: &rooted,
+        confinement,
+        program: &program,
+        signals,
+        socket,
+    };
+    let app = match process::fork().map_err(failed("fork the app's process"))? {
+        Fork::Child => become_app(&start),
+        Fork::Parent(app) => app,
+    };
+    descriptors::release().map_err(failed("let go of the app's descriptors"))?;
+    let mut init = Init {
+        app,
+        socket,
+        signals: descriptor,
+        witness: Witness::default(),
+    };
+    init.supervise().map_err(failed("supervise the app"))
+}
+
+/// Init must not outlive the monitor, however that ends.
+fn die_with_monitor(socket: &InitEnd) -> Result<(), StageError> {
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| StageError::init("set the parent-death signal", errno))?;
+    prctl::set_name(c"polecat-init").map_err(|errno| StageError::init("set the name of init", errno))?;
+    // It may have been gone before that; then the other end of the socket is too.
+    match socket.receive() {
+        Ok(Received::Closed) => process::exit(exit::FAILED),
+        _ => Ok(()),
+    }
+}
+
+#[derive(Debug)]
+struct Init<'a> {
+    app: Pid,
+    socket: &'a InitEnd,
+    signals: SignalFd,
+    witness: Witness,
+}
+
+impl Init<'_> {
+    /// Until the app ends. Then init ends, and the kernel kills whatever else is in the PID namespace.
+    fn supervise(&mut self) -> Result<(), Errno> {
+        // What came before there was an app did not reach it.
+        self.read_signals()?;
+        self.witness.clear();
+        loop {
+            if self.reap()? {
+                return Ok(());
+            }
+            let mut ready = [
+                PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut ready, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+            self.read_signals()?;
+            self.read_socket()?;
+        }
+    }
+
+    fn read_signals(&mut self) -> Result<(), Errno> {
+        while let Some(info) = self.signals.read_signal()? {
+            let signal = i32::try_from(info.ssi_signo).map_err(|_| Errno::EINVAL)?;
+            if signal != libc::SIGCHLD {
+                self.witness.note(signal, Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    fn read_socket(&mut self) -> Result<(), Errno> {
+        loop {
+            match self.socket.receive()? {
+                Received::Message(ToInit::Signal(signal), _) => self.hand_on(signal)?,
+                Received::Nothing => return Ok(()),
+                Received::Closed => process::exit(exit::FAILED),
+            }
+        }
+    }
+
+    /// Gives the app a signal that the monitor got, unless the app got it too.
+    fn hand_on(&mut self, signal: i32) -> Result<(), Errno> {
+        self.read_signals()?;
+        let to_group = self.witness.take(signal, Instant::now());
+        if to_group && getpgid(Some(self.app)) == Ok(getpgrp()) {
+            return Ok(());
+        }
+        match process::kill(self.app, signal) {
+            // It has just ended.
+            Err(Errno::ESRCH) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Takes every change of every child; whether the app ended.
+    fn reap(&mut self) -> Result<bool, Errno> {
+        loop {
+            let (pid, change) = match process::try_wait(Pid::from_raw(-1)) {
+                Ok(Some(changed)) => changed,
+                Ok(None) | Err(Errno::ECHILD) => return Ok(false),
+                Err(Errno::EINTR) => continue,
+                Err(errno) => return Err(errno),
+            };
+            if pid != self.app {
+                continue;
+            }
+            let (message, ended) = match change {
+                Change::Exited(status) => (FromInit::Exited(status), true),
+                Change::Signalled(signal) => (FromInit::Signalled(signal), true),
+                Change::Stopped(signal) => (FromInit::Stopped(signal), false),
+                Change::Continued => (FromInit::Continued, false),
+            };
+            self.socket.send(&message, None)?;
+            if ended {
+                return Ok(true);
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What the processes of a run tell each other. One message is one packet.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use crate::ladder::Rung;
+
+/// Longest packet in bytes; the text of a failure is cut to fit.
+pub(crate) const LONGEST: usize = 4096;
+
+/// What init tells the monitor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FromInit {
+    /// Serve the image through the FUSE connection that comes with this.
+    Serve,
+    /// The root stands; the app comes next.
+    Started(Rung),
+    /// There will be no app.
+    Failed(Failure),
+    /// execve(2) refused. `present`: the file is there, so something that it needs is not.
+    NotExecuted {
+        /// Why.
+        errno: i32,
+        /// Whether there is a file of that name.
+        present: bool,
+    },
+    /// This signal stopped the app.
+    Stopped(i32),
+    /// The app goes on.
+    Continued,
+    /// The app ended by itself.
+    Exited(u8),
+    /// This signal killed the app.
+    Signalled(i32),
+}
+
+/// What the monitor tells init.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ToInit {
+    /// Hand this signal on to the app.
+    Signal(i32),
+}
+
+/// An error of another process, as text: it is printed by the one that the caller started, and nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Exit status that it deserves.
+    pub status: u8,
+    /// What failed and where.
+    pub message: OsString,
+    /// What to try.
+    pub hint: Option<OsString>,
+}
+
+impl FromInit {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let number = |tag: u8, number: i32| [&[tag][..], &number.to_le_bytes()].concat();
+        match self {
+            Self::Serve => vec![b'V'],
+            Self::Started(rung) => [b"R", rung.name().as_bytes()].concat(),
+            Self::Failed(failure) => [&b"F"[..], &failure.encode()].concat(),
+            Self::NotExecuted { errno, present } => [number(b'N', *errno), vec![u8::from(*present)]].concat(),
+            Self::Stopped(signal) => number(b'S', *signal),
+            Self::Continued => vec![b'C'],
+            Self::Exited(status) => vec![b'E', *status],
+            Self::Signalled(signal) => number(b'K', *signal),
+        }
+    }
+
+    pub(crate) fn decode(packet: &[u8]) -> Option<Self> {
+        let (tag, rest) = packet.split_first()?;
+        let number = |bytes: &[u8]| Some(i32::from_le_bytes(bytes.try_into().ok()?));
+        match (tag, rest) {
+            (b'V', []) => Some(Self::Serve),
+            (b'R', name) => rung(name).map(Self::Started),
+            (b'F', rest) => Failure::decode(rest).map(Self::Failed),
+            (b'N', [errno @ .., present]) => Some(Self::NotExecuted {
+                errno: number(errno)?,
+                present: *present != 0,
+            }),
+            (b'S', rest) => number(rest).map(Self::Stopped),
+            (b'C', []) => Some(Self::Continued),
+            (b'E', [status]) => Some(Self::Exited(*status)),
+            (b'K', rest) => number(rest).map(Self::Signalled),
+            _ => None,
+        }
+    }
+}
+
+fn rung(name: &[u8]) -> Option<Rung> {
+    if name == Rung::Directory.name().as_bytes() {
+        return Some(Rung::Directory);
+    }
+    Rung::from_name(std::str::from_utf8(name).ok()?)
+}
+
+impl ToInit {
+    pub(crate) fn encode(self) -> Vec<u8> {
+        let Self::Signal(signal) = self;
+        signal.to_le_bytes().to_vec()
+    }
+
+    pub(crate) fn decode(packet: &[u8]) -> Option<Self> {
+        Some(Self::Signal(i32::from_le_bytes(packet.try_into().ok()?)))
+    }
+}
+
+impl Failure {
+    /// What `error` says, and the status that it deserves.
+    pub(crate) fn of(error: &impl fmt::Display, hint: Option<String>, status: u8) -> Self {
+        Self {
+            status,
+            message: error.to_string().into(),
+            hint: hint.map(OsString::from),
+        }
+    }
+
+    /// Status, message, and behind a NUL byte the hint.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![self.status];
+        bytes.extend(self.message.as_bytes());
+        if let Some(hint) = &self.hint {
+            bytes.push(0);
+            bytes.extend(hint.as_bytes());
+        }
+        bytes.truncate(LONGEST - 1);
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (status, text) = bytes.split_first()?;
+        let mut parts = text
+            .splitn(2, |&byte| byte == 0)
+            .map(|part| OsString::from_vec(part.to_vec()));
+        Some(Self {
+            status: *status,
+            message: parts.next()?,
+            hint: parts.next(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(message: &str, hint: Option<&str>) -> Failure {
+        Failure {
+            status: 125,
+            message: message.into(),
+            hint: hint.map(OsString::from),
+        }
+    }
+
+    #[test]
+    fn messages_come_out_as_they_went_in() {
+        let messages = [
+            FromInit::Serve,
+            FromInit::Started(Rung::Loop),
+            FromInit::Started(Rung::Directory),
+            FromInit::Failed(failure("mount x: no", Some("try y"))),
+            FromInit::Failed(failure("mount x: no", None)),
+            FromInit::NotExecuted {
+                errno: 2,
+                present: true,
+            },
+            FromInit::NotExecuted {
+                errno: 13,
+                present: false,
+            },
+            FromInit::Stopped(20),
+            FromInit::Continued,
+            FromInit::Exited(255),
+            FromInit::Signalled(37),
+        ];
+        for message in messages {
+            assert_eq!(FromInit::decode(&message.encode()).as_ref(), Some(&message));
+        }
+        assert_eq!(ToInit::decode(&ToInit::Signal(15).encode()), Some(ToInit::Signal(15)));
+    }
+
+    #[test]
+    fn packets_that_mean_nothing() {
+        for packet in [&b""[..], b"X", b"E", b"E12", b"S123", b"Rsideways", b"C1", b"N\0"] {
+            assert_eq!(FromInit::decode(packet), None, "{packet:?}");
+        }
+        assert_eq!(ToInit::decode(b"123"), None);
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        let message = FromInit::Failed(failure(&"x".repeat(2 * LONGEST), None));
+        let packet = message.encode();
+        assert_eq!(packet.len(), LONGEST);
+        assert!(matches!(FromInit::decode(&packet), Some(FromInit::Failed(_))));
+    }
+}

@@ -1,0 +1,24 @@
+//! The processes of a run.
+//!
+//! ```text
+//! caller's shell ── monitor            host namespaces; the process that the caller started
+//!                     ├── image server   host namespaces; on the FUSE rung only, forked when init asks for it
+//!                     └── init           pid 1 of new namespaces; builds the root, reaps
+//!                           └── app        pid 2, in the caller's process group and session
+//! ```
+//!
+//! Nobody outlives the monitor, and nobody in the namespaces outlives init: `PR_SET_PDEATHSIG` between the first two,
+//! the PID namespace between the others. What they mounted goes with the mount namespace.
+
+pub(crate) mod app;
+pub mod clone;
+pub(crate) mod control_socket;
+pub(crate) mod descriptors;
+pub(crate) mod init;
+pub mod message;
+pub(crate) mod monitor;
+pub(crate) mod outcome;
+pub(crate) mod server;
+pub(crate) mod signals;
+pub(crate) mod terminal;
+pub(crate) mod witness;

@@ -1,0 +1,228 @@
+//! The process that the caller started: hands signals on, stops and goes on with the app, and ends as it did.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signalfd::SignalFd;
+use nix::unistd::{Pid, getpid};
+
+use super::control_socket::{MonitorEnd, Received};
+use super::message::{Failure, FromInit, ToInit};
+use super::outcome::Observed;
+use super::server::{Server, Service};
+use super::signals;
+use super::terminal::Foreground;
+use crate::debug::Trace;
+use crate::exit;
+use crate::ladder::Rung;
+use crate::sys::process::{self, Change};
+
+/// How long the image server may take to see that nobody has the mount any more, in milliseconds. It takes less than
+/// one, unless somebody outside holds the mount namespace open.
+const PATIENCE: u16 = 1000;
+
+/// The monitor's knowledge.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    pub(crate) init: Pid,
+    pub(crate) socket: MonitorEnd,
+    pub(crate) signals: SignalFd,
+    pub(crate) service: Option<Service>,
+    pub(crate) foreground: Foreground,
+    pub(crate) trace: Trace,
+    pub(crate) run: Running,
+}
+
+/// What changes while a run goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Running {
+    observed: Observed,
+    server: Option<Server>,
+    /// How the image server ended, and what it said.
+    server_end: Option<(Change, Option<Failure>)>,
+    /// The rung that holds the app's root.
+    rung: Option<Rung>,
+    /// The app was stopped by this signal, and the monitor not yet.
+    stop: Option<i32>,
+}
+
+impl Monitor {
+    /// Watches until init, and with it everything in the namespaces, has ended.
+    pub(crate) fn watch(mut self) -> Result<Observed, Errno> {
+        while self.run.observed.init.is_none() {
+            self.wait(PollTimeout::NONE)?;
+            // Init's last words come before its end.
+            self.read_socket()?;
+            self.read_signals()?;
+            self.stop()?;
+        }
+        self.read_socket()?;
+        self.end_server()?;
+        self.foreground.take_back()?;
+        Ok(self.run.observed)
+    }
+
+    fn wait(&self, timeout: PollTimeout) -> Result<bool, Errno> {
+        let mut ready = [
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
+        ];
+        // The socket of an init that has ended is ready for ever.
+        let count = if self.run.observed.init.is_some() { 1 } else { 2 };
+        match poll(&mut ready[..count], timeout) {
+            Ok(0) => Ok(false),
+            Ok(_) | Err(Errno::EINTR) => Ok(true),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn read_socket(&mut self) -> Result<(), Errno> {
+        loop {
+            match self.socket.receive()? {
+                Received::Message(message, descriptor) => self.hear(message, descriptor)?,
+                Received::Nothing => return Ok(()),
+                Received::Closed => return self.reap_init(),
+            }
+        }
+    }
+
+    fn hear(&mut self, message: FromInit, descriptor: Option<OwnedFd>) -> Result<(), Errno> {
+        let Running {
+            observed, rung, stop, ..
+        } = &mut self.run;
+        match message {
+            FromInit::Serve => return descriptor.map_or(Err(Errno::EBADMSG), |fuse| self.start_server(fuse)),
+            FromInit::Started(started) => {
+                observed.started = true;
+                *rung = Some(started);
+                return self.judge_server();
+            }
+            FromInit::Failed(failure) => observed.failed = Some(failure),
+            FromInit::NotExecuted { errno, present } => observed.not_executed = Some((errno, present)),
+            FromInit::Stopped(signal) => *stop = Some(signal),
+            FromInit::Continued => *stop = None,
+            FromInit::Exited(status) => observed.app = Some(Change::Exited(status)),
+            FromInit::Signalled(signal) => observed.app = Some(Change::Signalled(signal)),
+        }
+        Ok(())
+    }
+
+    fn start_server(&mut self, connection: OwnedFd) -> Result<(), Errno> {
+        let service = self.service.as_ref().ok_or(Errno::EBADMSG)?;
+        self.run.server = Some(Server::start(service, connection, &mut self.socket)?);
+        Ok(())
+    }
+
+    fn read_signals(&mut self) -> Result<(), Errno> {
+        while let Some(info) = self.signals.read_signal()? {
+            let signal = i32::try_from(info.ssi_signo).map_err(|_| Errno::EINVAL)?;
+            // A broken stderr is no signal to the app.
+            let own = info.ssi_code == libc::SI_USER && Ok(info.ssi_pid) == u32::try_from(getpid().as_raw());
+            match signal {
+                libc::SIGCHLD => self.reap()?,
+                _ if own => {}
+                _ => self.hand_on(signal)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A signal for the app; before there is one, those that end a program end the run.
+    fn hand_on(&mut self, signal: i32) -> Result<(), Errno> {
+        if signal == libc::SIGCONT {
+            self.run.stop = None;
+        }
+        if !self.run.observed.started && signals::ends(signal)? {
+            self.run.observed.interrupted = Some(signal);
+            return self.kill(self.init);
+        }
+        match self.socket.send(ToInit::Signal(signal)) {
+            // Init has just ended, and its end is about to be read.
+            Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Stops as the app did, so that the shell which waits for this process has the terminal again.
+    fn stop(&mut self) -> Result<(), Errno> {
+        self.run.stop.take().map_or(Ok(()), signals::stop_by)
+    }
+
+    fn reap(&mut self) -> Result<(), Errno> {
+        self.reap_server()?;
+        match process::try_wait(self.init) {
+            Ok(Some((_, change @ (Change::Exited(_) | Change::Signalled(_))))) => {
+                self.run.observed.init = Some(change);
+                Ok(())
+            }
+            Ok(_) | Err(Errno::ECHILD) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Init has closed its socket: it is about to end, or has ended.
+    fn reap_init(&mut self) -> Result<(), Errno> {
+        if self.run.observed.init.is_none() {
+            self.run.observed.init = Some(process::wait(self.init)?);
+        }
+        Ok(())
+    }
+
+    fn reap_server(&mut self) -> Result<(), Errno> {
+        let Some(server) = &self.run.server else { return Ok(()) };
+        let Some((pid, change)) = process::try_wait(server.pid)? else {
+            return Ok(());
+        };
+        if matches!(change, Change::Stopped(_) | Change::Continued) {
+            return Ok(());
+        }
+        self.trace
+            .say(format_args!("the image server, process {pid}, ended: {change:?}"));
+        self.run.server_end = Some((change, self.run.server.take().and_then(Server::failure)));
+        self.judge_server()
+    }
+
+    /// The server's end ends the run, if the app's root is what it serves. Before that it is init's to notice, and to
+    /// try another rung; but what was not signed is told in any case.
+    fn judge_server(&mut self) -> Result<(), Errno> {
+        let needed = self.run.rung == Some(Rung::Fuse);
+        let Some((change, failure)) = &mut self.run.server_end else {
+            return Ok(());
+        };
+        let change = *change;
+        if failure
+            .as_ref()
+            .is_some_and(|failure| needed || failure.status == exit::UNVERIFIED)
+        {
+            self.run.observed.image = failure.take();
+        }
+        if needed && self.run.observed.init.is_none() && self.run.observed.app.is_none() {
+            self.run.observed.server = Some(change);
+            self.kill(self.init)?;
+        }
+        Ok(())
+    }
+
+    /// Nobody has the mount any more, so the server ends by itself, and says then what it met.
+    fn end_server(&mut self) -> Result<(), Errno> {
+        self.reap_server()?;
+        while let Some(server) = &self.run.server {
+            let pid = server.pid;
+            if !self.wait(PollTimeout::from(PATIENCE))? {
+                self.kill(pid)?;
+            }
+            while self.signals.read_signal()?.is_some() {}
+            self.reap_server()?;
+        }
+        Ok(())
+    }
+
+    fn kill(&self, pid: Pid) -> Result<(), Errno> {
+        match process::kill(pid, libc::SIGKILL) {
+            Err(Errno::ESRCH) => Ok(()),
+            result => result,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What a run came to, from what the monitor saw of it. Pure.
+
+use std::path::PathBuf;
+
+use crate::error::Error;
+use crate::exit::End;
+use crate::sys::process::Change;
+
+use super::message::Failure;
+
+/// What the monitor saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Observed {
+    /// Init said that the root stands.
+    pub(crate) started: bool,
+    /// Init, or the app's process before it was the app, failed.
+    pub(crate) failed: Option<Failure>,
+    /// execve(2) failed: why, and whether the file is there.
+    pub(crate) not_executed: Option<(i32, bool)>,
+    /// The app ended so.
+    pub(crate) app: Option<Change>,
+    /// Init ended so.
+    pub(crate) init: Option<Change>,
+    /// The image server said this.
+    pub(crate) image: Option<Failure>,
+    /// The image server ended so while the app needed it.
+    pub(crate) server: Option<Change>,
+    /// The user ended the run by this signal before there was an app.
+    pub(crate) interrupted: Option<i32>,
+}
+
+impl Observed {
+    /// The end of the run. `program` is the path that was to be executed.
+    pub(crate) fn conclude(self, program: &str) -> End {
+        // Bytes that nobody signed may have gone into anything else that was seen.
+        if let Some(failure) = self.image {
+            return End::Failed(Error::Elsewhere(failure));
+        }
+        if let Some(change) = self.server {
+            return End::Failed(Error::ServerEnded(change));
+        }
+        if let Some(signal) = self.interrupted {
+            return End::Signalled(signal);
+        }
+        if let Some(failure) = self.failed {
+            return End::Failed(Error::Elsewhere(failure));
+        }
+        if let Some((errno, present)) = self.not_executed {
+            return End::Failed(Error::NotExecuted {
+                path: PathBuf::from(program),
+                errno,
+                present,
+            });
+        }
+        match (self.app, self.started, self.init) {
+            (Some(Change::Exited(status)), _, _) => End::Exited(status),
+            (Some(Change::Signalled(signal)), _, _) => End::Signalled(signal),
+            // Init was killed, and with it, by the kernel, the app.
+            (_, true, Some(Change::Signalled(signal))) => End::Signalled(signal),
+            (_, _, init) => End::Failed(Error::InitEnded(init)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(status: u8) -> Option<Failure> {
+        Some(Failure {
+            status,
+            message: "x".into(),
+            hint: None,
+        })
+    }
+
+    fn concluded(observed: Observed) -> String {
+        match observed.conclude("/bin/x") {
+            End::Exited(status) => format!("exited {status}"),
+            End::Signalled(signal) => format!("signal {signal}"),
+            End::Failed(error) => format!("failed {}", error.status()),
+        }
+    }
+
+    #[test]
+    fn ends() {
+        let seen = Observed {
+            started: true,
+            init: Some(Change::Exited(0)),
+            ..Observed::default()
+        };
+        let app = |change| Observed {
+            app: Some(change),
+            ..seen.clone()
+        };
+        let cases = [
+            (app(Change::Exited(0)), "exited 0"),
+            (app(Change::Exited(255)), "exited 255"),
+            (app(Change::Signalled(11)), "signal 11"),
+            // The app's own 121 is not ours, and ours is not the app's.
+            (app(Change::Exited(121)), "exited 121"),
+            (
+                Observed {
+                    image: failure(121),
+                    ..app(Change::Exited(0))
+                },
+                "failed 121",
+            ),
+            (
+                Observed {
+                    server: Some(Change::Signalled(9)),
+                    ..app(Change::Signalled(9))
+                },
+                "failed 125",
+            ),
+            (
+                Observed {
+                    image: failure(125),
+                    server: Some(Change::Exited(125)),
+                    ..seen.clone()
+                },
+                "failed 125",
+            ),
+            (
+                Observed {
+                    not_executed: Some((libc::ENOENT, false)),
+                    ..app(Change::Exited(125))
+                },
+                "failed 127",
+            ),
+            (
+                Observed {
+                    not_executed: Some((libc::EACCES, true)),
+                    ..app(Change::Exited(125))
+                },
+                "failed 126",
+            ),
+            (
+                Observed {
+                    failed: failure(125),
+                    ..app(Change::Exited(125))
+                },
+                "failed 125",
+            ),
+            (
+                Observed {
+                    failed: failure(121),
+                    started: false,
+                    ..seen.clone()
+                },
+                "failed 121",
+            ),
+            (
+                Observed {
+                    interrupted: Some(2),
+                    started: false,
+                    init: Some(Change::Signalled(9)),
+                    ..seen.clone()
+                },
+                "signal 2",
+            ),
+            (
+                Observed {
+                    init: Some(Change::Signalled(9)),
+                    ..seen.clone()
+                },
+                "signal 9",
+            ),
+            (
+                Observed {
+                    init: Some(Change::Signalled(9)),
+                    started: false,
+                    ..seen.clone()
+                },
+                "failed 125",
+            ),
+            (seen, "failed 125"),
+        ];
+        for (observed, expected) in cases {
+            assert_eq!(concluded(observed.clone()), expected, "{observed:?}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The one executor of [`Op`]s. The only code that mounts into the new root.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::unistd::fchdir;
+
+use super::mount_table;
+use super::op::{Bind, BindKind, Entry, Op, System};
+use super::tree::{Place, Tree, TreeError};
+use crate::sys::mount_attribute::{self, NO_DEVICES, NO_EXEC, NO_SET_ID, READ_ONLY};
+
+/// How this process sees things while the root is built.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The root that is built.
+    pub root: &'a Path,
+    /// The host's.
+    pub host: &'a Path,
+}
+
+const NONE: Option<&str> = None;
+
+/// Makes `entries` in the upper directory `layer` of an overlay over `below`, which is not mounted yet.
+///
+/// # Errors
+/// The first entry that could not be made.
+pub fn make_layer(entries: &[Entry], layer: &Path, below: &Path) -> Result<(), TreeError> {
+    fill(Tree::open_over(layer, below)?, entries)
+}
+
+/// Makes `entries` in the tree `root`, which is written to as it is.
+///
+/// # Errors
+/// The first entry that could not be made.
+pub fn make_in_place(entries: &[Entry], root: &Path) -> Result<(), TreeError> {
+    fill(Tree::open(root)?, entries)
+}
+
+fn fill(mut tree: Tree, entries: &[Entry]) -> Result<(), TreeError> {
+    entries.iter().try_for_each(|entry| make(entry, &mut tree))?;
+    tree.finish()
+}
+
+/// Does `ops` in `view.root`. Gives back the places where an optional part of the host could not be bound, and why.
+///
+/// The working directory is somewhere else afterwards.
+///
+/// # Errors
+/// The first step that failed.
+pub fn apply(ops: &[Op], view: View<'_>) -> Result<Vec<(PathBuf, Errno)>, ApplyError> {
+    let mut tree = Tree::open(view.root)?;
+    let mut skipped = Vec::new();
+    for op in ops {
+        match op {
+            Op::Make(entry) => make(entry, &mut tree)?,
+            Op::Mount { path, system } => mount_system(*system, path, &mut tree, view)?,
+            Op::Bind(bind) => match bind_part(bind, &mut tree, view) {
+                Err(ApplyError::Mount { path, errno, .. }) if bind.optional => skipped.push((path, errno)),
+                result => result?,
+            },
+            Op::Protect { path } => protect(path, &mut tree, view)?,
+        }
+    }
+    Ok(skipped)
+}
+
+fn make(entry: &Entry, tree: &mut Tree) -> Result<(), TreeError> {
+    match entry {
+        Entry::Directory { path, mode } => tree.directory(path, *mode),
+        Entry::File { path, contents } => tree.file(path, contents),
+        Entry::Link { path, target } => tree.link(path, target),
+    }
+}
+
+fn mount_system(system: System, path: &Path, tree: &mut Tree, view: View<'_>) -> Result<(), ApplyError> {
+    let closed = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    match system {
+        System::Tmpfs { mode, limit, execute } => {
+            let flags = if execute { closed } else { closed | MsFlags::MS_NOEXEC };
+            mount_kind("tmpfs", path, tree, flags, &format!("mode={mode:o},size={limit}"))
+        }
+        System::Terminals { group } => {
+            let group = group.map_or(String::new(), |group| format!(",gid={group}"));
+            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+            mount_kind(
+                "devpts",
+                path,
+                tree,
+                flags,
+                &format!("newinstance,ptmxmode=0666,mode=620{group}"),
+            )
+        }
+        System::Proc { or_host } => match mount_kind("proc", path, tree, closed | MsFlags::MS_NOEXEC, "") {
+            Err(ApplyError::Mount {
+                errno: Errno::EPERM, ..
+            }) if or_host => {
+                let bind = Bind {
+                    source: "/proc".into(),
+                    path: path.into(),
+                    kind: BindKind::Shared,
+                    optional: false,
+                };
+                bind_part(&bind, tree, view)
+            }
+            result => result,
+        },
+    }
+}
+
+fn mount_kind(kind: &'static str, path: &Path, tree: &mut Tree, flags: MsFlags, data: &str) -> Result<(), ApplyError> {
+    let place = enter(tree, path)?;
+    mount(Some(kind), place.name.as_os_str(), Some(kind), flags, Some(data))
+        .map_err(|errno| ApplyError::mount(kind, path, errno))
+}
+
+fn bind_part(bind: &Bind, tree: &mut Tree, view: View<'_>) -> Result<(), ApplyError> {
+    let Bind { source, path, kind, .. } = bind;
+    let made = match kind {
+        BindKind::Node => tree.place(path)?.create(0o644).map(drop),
+        BindKind::Shared | BindKind::ReadOnly => Ok(tree.directory(path, 0o755)?),
+    };
+    made.map_err(|errno| ApplyError::mount("a node", path, errno))?;
+    let place = enter(tree, path)?;
+    let source = view.host.join(source.strip_prefix("/").unwrap_or(source));
+    let depth = if *kind == BindKind::Node {
+        MsFlags::empty()
+    } else {
+        MsFlags::MS_REC
+    };
+    let bound = mount(
+        Some(&source),
+        place.name.as_os_str(),
+        NONE,
+        MsFlags::MS_BIND | depth,
+        NONE,
+    );
+    if let Err(errno) = bound {
+        if *kind == BindKind::Node {
+            place
+                .remove()
+                .map_err(|errno| ApplyError::mount("a node", path, errno))?;
+        }
+        return Err(ApplyError::mount("a part of the host", path, errno));
+    }
+    let Some(attributes) = kind.attributes() else {
+        return Ok(());
+    };
+    restrict(&place, path, attributes, view).map_err(|errno| {
+        // Half restricted is not shared at all.
+        match umount2(place.name.as_os_str(), MntFlags::MNT_DETACH) {
+            Ok(()) => ApplyError::mount("a part of the host, restricted,", path, errno),
+            Err(errno) => ApplyError::Restrict {
+                path: path.clone(),
+                errno,
+            },
+        }
+    })
+}
+
+/// Adds `attributes` to the mount at `place`, in which the working directory is, and to all below.
+fn restrict(place: &Place, path: &Path, attributes: u64, view: View<'_>) -> Result<(), Errno> {
+    match mount_attribute::add_recursively(&place.parent, place.name.as_os_str(), attributes) {
+        Err(Errno::ENOSYS) => {
+            let table = view.host.join("proc/self/mountinfo");
+            mount_table::restrict_each(&table, &inside(view.root, path), attributes)
+        }
+        result => result,
+    }
+}
+
+fn protect(path: &Path, tree: &mut Tree, view: View<'_>) -> Result<(), ApplyError> {
+    let place = enter(tree, path)?;
+    let name: &OsStr = &place.name;
+    match mount(Some(name), name, NONE, MsFlags::MS_BIND, NONE) {
+        Ok(()) => {}
+        Err(Errno::ENOENT) => return Ok(()),
+        Err(errno) => {
+            return Err(ApplyError::Restrict {
+                path: path.to_owned(),
+                errno,
+            });
+        }
+    }
+    restrict(&place, path, READ_ONLY | NO_SET_ID | NO_DEVICES | NO_EXEC, view).map_err(|errno| ApplyError::Restrict {
+        path: path.to_owned(),
+        errno,
+    })
+}
+
+/// Steps into the directory that `path` is in, so that its last component can be given to mount(2), which knows no
+/// descriptors.
+fn enter(tree: &mut Tree, path: &Path) -> Result<Place, ApplyError> {
+    let place = tree.place(path)?;
+    fchdir(&place.parent).map_err(|errno| ApplyError::mount("anything", path, errno))?;
+    Ok(place)
+}
+
+fn inside(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+/// A step that failed.
+#[derive(Debug)]
+pub enum ApplyError {
+    /// An entry could not be made.
+    Tree(TreeError),
+    /// Something could not be mounted. It is not there.
+    Mount {
+        /// File system, or what it was.
+        what: &'static str,
+        /// Where in the new root.
+        path: PathBuf,
+        /// Why.
+        errno: Errno,
+    },
+    /// Something could not be made read-only. It is there and can be written.
+    Restrict {
+        /// Where in the new root.
+        path: PathBuf,
+        /// Why.
+        errno: Errno,
+    },
+}
+
+impl ApplyError {
+    fn mount(what: &'static str, path: &Path, errno: Errno) -> Self {
+        Self::Mount {
+            what,
+            path: path.to_owned(),
+            errno,
+        }
+    }
+
+    /// What to try.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Mount {
+                errno: Errno::ENOSPC, ..
+            } => "raise fs.mount-max: the kernel's limit of mounts is reached",
+            Self::Mount {
+                what: "proc",
+                errno: Errno::EPERM,
+                ..
+            } => "the host's /proc is covered in parts, as container engines do; without --contain it is shared",
+            Self::Mount { .. } | Self::Tree(_) | Self::Restrict { .. } => return None,
+        };
+        Some(hint.into())
+    }
+}
+
+impl From<TreeError> for ApplyError {
+    fn from(error: TreeError) -> Self {
+        Self::Tree(error)
+    }
+}
+
+impl fmt::Display for ApplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tree(error) => error.fmt(f),
+            Self::Mount { what, path, errno } => {
+                write!(
+                    f,
+                    "mount {what} on {} of the new root: {}",
+                    path.display(),
+                    errno.desc()
+                )
+            }
+            Self::Restrict { path, errno } => {
+                write!(f, "make {} of the new root read-only: {}", path.display(), errno.desc())
+            }
+        }
+    }
+}
+
+impl std::error::Error for ApplyError {}

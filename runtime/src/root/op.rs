@@ -1,0 +1,115 @@
+//! One step of building a root file system, as a value: what [`super::plan`] decides and [`super::apply`] does.
+
+use std::path::PathBuf;
+
+use crate::sys::mount_attribute;
+
+/// A step in the new root. Paths are absolute there; no component of them is a symbolic link, the executor refuses to
+/// follow one. Directories on the way are made, mode 0755.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    /// Something new.
+    Make(Entry),
+    /// A file system of the namespace's own on a directory.
+    Mount {
+        /// Where.
+        path: PathBuf,
+        /// Which.
+        system: System,
+    },
+    /// A part of the host.
+    Bind(Bind),
+    /// Something that is there already becomes read-only; what is not there is passed over.
+    Protect {
+        /// Where.
+        path: PathBuf,
+    },
+}
+
+/// An entry of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// A directory. One that is there keeps its mode; anything else of that name is replaced.
+    Directory {
+        /// Where.
+        path: PathBuf,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// A regular file in place of whatever has that name.
+    File {
+        /// Where.
+        path: PathBuf,
+        /// The whole of it.
+        contents: Vec<u8>,
+    },
+    /// A symbolic link; nothing has that name.
+    Link {
+        /// Where.
+        path: PathBuf,
+        /// What readlink(2) gives.
+        target: &'static str,
+    },
+}
+
+/// A file system that begins empty, or shows the namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum System {
+    /// An empty tmpfs(5).
+    Tmpfs {
+        /// Permission bits of its root directory.
+        mode: u32,
+        /// Bytes that may be written.
+        limit: u64,
+        /// Whether programs in it can be executed.
+        execute: bool,
+    },
+    /// The processes of this PID namespace, proc(5).
+    Proc {
+        /// The host's own may stand in where the kernel refuses a new one: it does in a user namespace while parts of
+        /// the host's are covered, as container engines do.
+        or_host: bool,
+    },
+    /// Pseudo-terminals, devpts: `Documentation/filesystems/devpts.rst`.
+    Terminals {
+        /// Group of new terminals; none where only the caller's ids are mapped.
+        group: Option<u32>,
+    },
+}
+
+/// A part of the host, seen at `path`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bind {
+    /// Where it is on the host: absolute, no component is a symbolic link.
+    pub source: PathBuf,
+    /// Where it will be.
+    pub path: PathBuf,
+    /// What it is mounted on.
+    pub kind: BindKind,
+    /// Without it the run goes on, and the trace says so.
+    pub optional: bool,
+}
+
+/// What is bound, and with which restrictions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindKind {
+    /// A device node.
+    Node,
+    /// A directory with the mounts below it, to be read and written.
+    Shared,
+    /// A directory with the mounts below it, to be read.
+    ReadOnly,
+}
+
+impl BindKind {
+    /// Attributes for mount_setattr(2). `None`: the mount stays as it is on the host.
+    #[must_use]
+    pub fn attributes(self) -> Option<u64> {
+        use mount_attribute::{NO_DEVICES, NO_EXEC, NO_SET_ID, READ_ONLY};
+        match self {
+            Self::Node => None,
+            Self::Shared => Some(NO_SET_ID | NO_DEVICES),
+            Self::ReadOnly => Some(READ_ONLY | NO_SET_ID | NO_DEVICES | NO_EXEC),
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! Making entries below a directory without ever following a symbolic link: the tree may come from an image that
+//! somebody else made, and a link in it would lead to the host's files while the root is being built.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::sys::stat::{self, FchmodatFlags, FileStat, Mode, SFlag, UtimensatFlags, mkdirat};
+use nix::sys::time::TimeSpec;
+use nix::unistd::{self, Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
+
+/// Directories on the way to something are made with this mode.
+const PARENT_MODE: u32 = 0o755;
+
+/// A directory and what is below it.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    root: OwnedFd,
+    /// What this tree will be mounted over. Directories that are made here take its attributes, as a copy-up would.
+    below: Option<OwnedFd>,
+    /// Modification times to be set when nothing is made any more.
+    times: Vec<(PathBuf, TimeSpec)>,
+}
+
+/// An entry that may be there or not.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The directory that it is in.
+    pub(crate) parent: OwnedFd,
+    /// Its name there, a single component.
+    pub(crate) name: OsString,
+}
+
+impl Tree {
+    /// The tree at `path`, which the builder made itself.
+    pub(crate) fn open(path: &Path) -> Result<Self, TreeError> {
+        Ok(Self {
+            root: open_root(path)?,
+            below: None,
+            times: Vec::new(),
+        })
+    }
+
+    /// The empty tree at `path` that will be an overlay's upper directory over the tree at `below`.
+    pub(crate) fn open_over(path: &Path, below: &Path) -> Result<Self, TreeError> {
+        let below = open_root(below)?;
+        let mut tree = Self {
+            root: open_root(path)?,
+            below: Some(below),
+            times: Vec::new(),
+        };
+        let here = Place {
+            parent: tree.duplicate_root()?,
+            name: ".".into(),
+        };
+        tree.copy_attributes(Path::new(""), &here)?;
+        Ok(tree)
+    }
+
+    /// The place called `path`, absolute; directories on the way are made.
+    pub(crate) fn place(&mut self, path: &Path) -> Result<Place, TreeError> {
+        let name = path
+            .file_name()
+            .ok_or_else(|| TreeError::new("find", path, Errno::EINVAL))?
+            .to_owned();
+        let mut parent = self.duplicate_root()?;
+        let mut walked = PathBuf::new();
+        for component in path.parent().into_iter().flat_map(Path::components) {
+            let Component::Normal(component) = component else {
+                continue;
+            };
+            walked.push(component);
+            parent = self.enter(parent, component, &walked)?;
+        }
+        Ok(Place { parent, name })
+    }
+
+    /// Makes the directory `path`; one that is there is left as it is, anything else of that name is replaced.
+    pub(crate) fn directory(&mut self, path: &Path, mode: u32) -> Result<(), TreeError> {
+        let place = self.place(path)?;
+        if place.stat().is_ok_and(|stat| !is_directory(&stat)) {
+            place.remove().map_err(|errno| TreeError::new("replace", path, errno))?;
+        }
+        let relative = path.strip_prefix("/").unwrap_or(path);
+        self.make(&place, mode, relative)
+    }
+
+    /// Makes the regular file `path` in place of whatever has that name.
+    pub(crate) fn file(&mut self, path: &Path, contents: &[u8]) -> Result<(), TreeError> {
+        let place = self.place(path)?;
+        place.remove().map_err(|errno| TreeError::new("replace", path, errno))?;
+        let mut file = place
+            .create(0o644)
+            .map_err(|errno| TreeError::new("create", path, errno))?;
+        file.write_all(contents).map_err(|error| {
+            TreeError::new(
+                "write",
+                path,
+                Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
+            )
+        })
+    }
+
+    /// Makes the symbolic link `path`.
+    pub(crate) fn link(&mut self, path: &Path, target: &str) -> Result<(), TreeError> {
+        let place = self.place(path)?;
+        symlinkat(target, &place.parent, place.name.as_os_str()).map_err(|errno| TreeError::new("link", path, errno))
+    }
+
+    /// Gives the directories that were made the times of those they will cover.
+    pub(crate) fn finish(self) -> Result<(), TreeError> {
+        for (path, time) in self.times.iter().rev() {
+            let name = if path.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                path
+            };
+            stat::utimensat(
+                &self.root,
+                name,
+                &TimeSpec::UTIME_OMIT,
+                time,
+                UtimensatFlags::NoFollowSymlink,
+            )
+            .map_err(|errno| TreeError::new("set the time of", path, errno))?;
+        }
+        Ok(())
+    }
+
+    fn duplicate_root(&self) -> Result<OwnedFd, TreeError> {
+        openat(&self.root, ".", place_flags(), Mode::empty())
+            .map_err(|errno| TreeError::new("open", Path::new("/"), errno))
+    }
+
+    /// The directory `name` in `parent`; made when it is missing. `path` is relative to the root.
+    fn enter(&mut self, parent: OwnedFd, name: &OsStr, path: &Path) -> Result<OwnedFd, TreeError> {
+        let enter = |parent: &OwnedFd| openat(parent, name, place_flags(), Mode::empty());
+        match enter(&parent) {
+            Err(Errno::ENOENT) => {
+                let place = Place {
+                    parent,
+                    name: name.to_owned(),
+                };
+                self.make(&place, PARENT_MODE, path)?;
+                enter(&place.parent)
+            }
+            result => result,
+        }
+        .map_err(|errno| TreeError::new("enter", path, errno))
+    }
+
+    fn make(&mut self, place: &Place, mode: u32, path: &Path) -> Result<(), TreeError> {
+        match mkdirat(&place.parent, place.name.as_os_str(), permissions(mode)) {
+            Ok(()) => self.copy_attributes(path, place),
+            Err(Errno::EEXIST) => Ok(()),
+            Err(errno) => Err(TreeError::new("make", path, errno)),
+        }
+    }
+
+    /// An overlay shows the attributes of the upper directory, so the lower one's are copied to it.
+    fn copy_attributes(&mut self, path: &Path, place: &Place) -> Result<(), TreeError> {
+        let Some(below) = &self.below else { return Ok(()) };
+        let name = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
+        };
+        let Ok(lower) = stat::fstatat(below, name, AtFlags::AT_SYMLINK_NOFOLLOW) else {
+            return Ok(());
+        };
+        if !is_directory(&lower) {
+            return Ok(());
+        }
+        own(place, &lower)
+            .and_then(|()| {
+                let mode = permissions(lower.st_mode & 0o7777);
+                stat::fchmodat(
+                    &place.parent,
+                    place.name.as_os_str(),
+                    mode,
+                    FchmodatFlags::FollowSymlink,
+                )
+            })
+            .map_err(|errno| TreeError::new("copy the attributes of", path, errno))?;
+        self.times
+            .push((path.to_owned(), TimeSpec::new(lower.st_mtime, lower.st_mtime_nsec)));
+        Ok(())
+    }
+}
+
+impl Place {
+    /// Makes an empty regular file.
+    pub(crate) fn create(&self, mode: u32) -> Result<File, Errno> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        openat(&self.parent, self.name.as_os_str(), flags, permissions(mode)).map(File::from)
+    }
+
+    /// Takes the entry away, if there is one; a directory only when it is empty.
+    pub(crate) fn remove(&self) -> Result<(), Errno> {
+        match unlinkat(&self.parent, self.name.as_os_str(), UnlinkatFlags::NoRemoveDir) {
+            Err(Errno::ENOENT) => Ok(()),
+            Err(Errno::EISDIR) => unlinkat(&self.parent, self.name.as_os_str(), UnlinkatFlags::RemoveDir),
+            result => result,
+        }
+    }
+
+    fn stat(&self) -> Result<FileStat, Errno> {
+        stat::fstatat(&self.parent, self.name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW)
+    }
+}
+
+/// Gives `place` the owner of `lower`. Where only the caller's ids are mapped, no other can be given: it stays ours.
+fn own(place: &Place, lower: &FileStat) -> Result<(), Errno> {
+    let (uid, gid) = (Uid::from_raw(lower.st_uid), Gid::from_raw(lower.st_gid));
+    if (uid, gid) == (unistd::geteuid(), unistd::getegid()) {
+        return Ok(());
+    }
+    match fchownat(
+        &place.parent,
+        place.name.as_os_str(),
+        Some(uid),
+        Some(gid),
+        AtFlags::AT_SYMLINK_NOFOLLOW,
+    ) {
+        Err(Errno::EINVAL | Errno::EPERM) => Ok(()),
+        result => result,
+    }
+}
+
+fn open_root(path: &Path) -> Result<OwnedFd, TreeError> {
+    open(path, place_flags(), Mode::empty()).map_err(|errno| TreeError::new("open", path, errno))
+}
+
+/// A directory as a place to start from; its contents need not be readable.
+fn place_flags() -> OFlag {
+    OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC
+}
+
+fn permissions(mode: u32) -> Mode {
+    Mode::from_bits_truncate(mode)
+}
+
+fn is_directory(stat: &FileStat) -> bool {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR
+}
+
+/// An entry that could not be made.
+#[derive(Debug)]
+pub struct TreeError {
+    /// What was tried, as a verb.
+    pub action: &'static str,
+    /// On which path of the new root.
+    pub path: PathBuf,
+    /// Why.
+    pub errno: Errno,
+}
+
+impl TreeError {
+    fn new(action: &'static str, path: &Path, errno: Errno) -> Self {
+        Self {
+            action,
+            path: path.to_owned(),
+            errno,
+        }
+    }
+}
+
+impl fmt::Display for TreeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} in the new root: {}",
+            self.action,
+            self.path.display(),
+            self.errno.desc()
+        )
+    }
+}
+
+impl std::error::Error for TreeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    fn scratch(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("polecat-tree-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let path = scratch("links");
+        fs::create_dir(path.join("outside")).unwrap();
+        fs::create_dir(path.join("inside")).unwrap();
+        symlink(path.join("outside"), path.join("inside/link")).unwrap();
+        symlink("../outside/file", path.join("inside/name")).unwrap();
+        let mut tree = Tree::open(&path.join("inside")).unwrap();
+        assert_eq!(
+            tree.file(Path::new("/link/file"), b"x").unwrap_err().errno,
+            Errno::ENOTDIR
+        );
+        assert_eq!(
+            tree.directory(Path::new("/link/deep/er"), 0o755).unwrap_err().errno,
+            Errno::ENOTDIR
+        );
+        tree.file(Path::new("/name"), b"x").unwrap();
+        tree.directory(Path::new("/link"), 0o700).unwrap();
+        assert!(fs::symlink_metadata(path.join("inside/name")).unwrap().is_file());
+        assert!(fs::symlink_metadata(path.join("inside/link")).unwrap().is_dir());
+        assert_eq!(fs::read_dir(path.join("outside")).unwrap().count(), 0);
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn directories_over_others_look_like_them() {
+        let path = scratch("over");
+        fs::create_dir_all(path.join("lower/etc/deep")).unwrap();
+        fs::create_dir(path.join("upper")).unwrap();
+        fs::set_permissions(path.join("lower/etc"), fs::Permissions::from_mode(0o2750)).unwrap();
+        fs::set_permissions(path.join("lower"), fs::Permissions::from_mode(0o711)).unwrap();
+        let past = TimeSpec::new(1_000_000, 5);
+        for name in ["lower/etc", "lower"] {
+            let name = path.join(name);
+            stat::utimensat(
+                nix::fcntl::AT_FDCWD,
+                &name,
+                &past,
+                &past,
+                UtimensatFlags::NoFollowSymlink,
+            )
+            .unwrap();
+        }
+        let mut tree = Tree::open_over(&path.join("upper"), &path.join("lower")).unwrap();
+        tree.file(Path::new("/etc/hosts"), b"x").unwrap();
+        tree.directory(Path::new("/new/er"), 0o1777).unwrap();
+        tree.finish().unwrap();
+        for (name, mode, time) in [("upper", 0o711, 1_000_000), ("upper/etc", 0o2750, 1_000_000)] {
+            let metadata = fs::metadata(path.join(name)).unwrap();
+            assert_eq!((metadata.mode() & 0o7777, metadata.mtime()), (mode, time), "{name}");
+        }
+        assert!(fs::metadata(path.join("upper/new/er")).unwrap().mtime() > 1_000_000);
+        fs::remove_dir_all(&path).unwrap();
+    }
+}

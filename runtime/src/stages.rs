@@ -1,0 +1,270 @@
+//! The chain of types inside the namespaces: [`Planned`] → [`Entered`] → `Mounted` → [`Rooted`]. Each can only be had
+//! from the one before.
+
+use std::env;
+use std::ffi::{NulError, OsStr};
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::stat::Mode;
+
+use crate::climb::{ClimbError, Climber, Mounted, NEW_ROOT};
+use crate::confine::Confinement;
+use crate::debug::Trace;
+use crate::environment::{self, Setting};
+use crate::exit;
+use crate::host::Facts;
+use crate::image::OwnerMap;
+use crate::job::Job;
+use crate::ladder::{self, Rung, Situation};
+use crate::process::app::{Program, suspend_umask};
+use crate::process::control_socket::InitEnd;
+use crate::process::server::Service;
+use crate::root::apply::{self, ApplyError, View};
+use crate::root::pivot::{self, HOST, PivotError};
+use crate::root::plan::{self, Inputs};
+use crate::userns::{self, IdMap, UserNamespaceError};
+
+/// A job whose way is chosen. Nothing has been changed yet.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    job: Job,
+    host: Facts,
+    rungs: Vec<Rung>,
+}
+
+impl Planned {
+    pub(crate) fn new(job: Job, host: Facts) -> Self {
+        let image = job.source.image().map(crate::image::VerifiedImage::length);
+        let rungs = ladder::choose(Situation {
+            privileged: host.privileged,
+            image,
+            forced: job.control.mount,
+        });
+        Self { job, host, rungs }
+    }
+
+    /// Whether a user namespace is needed.
+    pub(crate) fn needs_user_namespace(&self) -> bool {
+        !self.host.privileged
+    }
+
+    /// Whether stdin, stdout or stderr is a terminal.
+    pub(crate) fn has_terminal(&self) -> bool {
+        self.host.terminal.is_some()
+    }
+
+    /// What the image server would serve.
+    pub(crate) fn service(&self) -> Option<Service> {
+        Some(Service {
+            image: self.job.source.image()?.clone(),
+            owner: self.owner(),
+        })
+    }
+
+    /// Path of the program, inside.
+    pub(crate) fn program(&self) -> &str {
+        &self.job.process.path
+    }
+
+    pub(crate) fn trace(&self) -> Trace {
+        Trace::new(self.job.control.debug)
+    }
+
+    /// Init's part of the recipe.
+    pub(crate) fn build(self, socket: &InitEnd) -> Result<(Rooted, Confinement, Program), StageError> {
+        let entered = Entered::enter(&self.host)?;
+        let mounted = entered.mount(&self, socket)?;
+        let program = self.compose(&mounted)?;
+        let rooted = Rooted::step_in(mounted, &entered, self.trace())?;
+        let confinement = Confinement {
+            uid: self.host.uid,
+            gid: self.host.gid,
+            user_namespace: self.needs_user_namespace(),
+        };
+        Ok((rooted, confinement, program))
+    }
+
+    /// Where only the caller's ids are mapped everything is the caller's, who is user 0 while the root is built.
+    fn owner(&self) -> OwnerMap {
+        if self.host.privileged {
+            OwnerMap::AsStored
+        } else {
+            OwnerMap::Caller { uid: 0, gid: 0 }
+        }
+    }
+
+    fn compose(&self, mounted: &Mounted) -> Result<Program, StageError> {
+        let setting = Setting {
+            contain: self.job.contain,
+            home: &mounted.plan.home,
+            user: OsStr::from_bytes(&self.host.account.user),
+            keeps_cwd: self.host.cwd.as_ref() == Some(&mounted.plan.cwd),
+        };
+        let environment = environment::compose(env::vars_os(), &self.job.process.env, setting);
+        Program::new(&self.job.process.path, self.job.all_arguments(), environment).map_err(StageError::Nul)
+    }
+}
+
+/// A process with its ids, whose mounts nobody else sees, in an empty root with the host at [`HOST`].
+#[derive(Debug)]
+pub(crate) struct Entered {
+    callers_umask: Mode,
+}
+
+impl Entered {
+    fn enter(host: &Facts) -> Result<Self, StageError> {
+        if !host.privileged {
+            userns::map_ids(
+                IdMap {
+                    inside: 0,
+                    outside: host.uid,
+                },
+                IdMap {
+                    inside: 0,
+                    outside: host.gid,
+                },
+            )?;
+        }
+        let callers_umask = suspend_umask();
+        pivot::hide_mounts()?;
+        pivot::into_base(plan::writable_limit(host.memory))?;
+        Ok(Self { callers_umask })
+    }
+
+    fn mount(&self, planned: &Planned, socket: &InitEnd) -> Result<Mounted, StageError> {
+        let inputs = Inputs {
+            host: &planned.host,
+            contain: planned.job.contain,
+            cwd: planned.job.process.cwd.as_deref().map(Path::new),
+        };
+        let source = &planned.job.source;
+        let climber = Climber {
+            source,
+            owner: planned.owner(),
+            inputs,
+            socket,
+            trace: planned.trace(),
+        };
+        climber.climb(&planned.rungs).map_err(StageError::Climb)
+    }
+}
+
+/// A process in the app's root; nothing of the host is left but what is shared.
+#[derive(Debug)]
+pub(crate) struct Rooted {
+    rung: Rung,
+    cwd: PathBuf,
+    callers_umask: Mode,
+}
+
+impl Rooted {
+    fn step_in(mounted: Mounted, entered: &Entered, trace: Trace) -> Result<Self, StageError> {
+        let plan = mounted.plan;
+        for (path, refusal) in &plan.refused {
+            trace.say(format_args!("{} is not shared: {refusal}", path.display()));
+        }
+        let view = View {
+            root: Path::new(NEW_ROOT),
+            host: Path::new(HOST),
+        };
+        let skipped = apply::apply(&plan.mounts, view)?;
+        for (path, errno) in &skipped {
+            trace.say(format_args!("{} is not bound: {}", path.display(), errno.desc()));
+        }
+        pivot::into_root(view.root)?;
+        let lost = skipped.iter().any(|(path, _)| plan.cwd.starts_with(path));
+        let cwd = if lost { PathBuf::from("/") } else { plan.cwd };
+        Ok(Self {
+            rung: mounted.rung,
+            cwd,
+            callers_umask: entered.callers_umask,
+        })
+    }
+
+    /// What the root is made of.
+    pub(crate) fn rung(&self) -> Rung {
+        self.rung
+    }
+
+    /// Where the app begins.
+    pub(crate) fn cwd(&self) -> &Path {
+        &self.cwd
+    }
+
+    /// What the app gets back.
+    pub(crate) fn callers_umask(&self) -> Mode {
+        self.callers_umask
+    }
+}
+
+/// A stage inside the namespaces that failed.
+#[derive(Debug)]
+pub(crate) enum StageError {
+    UserNamespace(UserNamespaceError),
+    Pivot(PivotError),
+    Climb(ClimbError),
+    Apply(ApplyError),
+    Nul(NulError),
+    /// A step of init's own.
+    Init {
+        step: &'static str,
+        errno: Errno,
+    },
+}
+
+impl StageError {
+    pub(crate) fn init(step: &'static str, errno: Errno) -> Self {
+        Self::Init { step, errno }
+    }
+
+    pub(crate) fn status(&self) -> u8 {
+        match self {
+            Self::Climb(error) => error.status(),
+            _ => exit::FAILED,
+        }
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::UserNamespace(error) => error.hint(),
+            Self::Pivot(error) => error.hint(),
+            Self::Climb(error) => error.hint(),
+            Self::Apply(error) => error.hint(),
+            Self::Nul(_) | Self::Init { .. } => None,
+        }
+    }
+}
+
+impl From<UserNamespaceError> for StageError {
+    fn from(error: UserNamespaceError) -> Self {
+        Self::UserNamespace(error)
+    }
+}
+
+impl From<PivotError> for StageError {
+    fn from(error: PivotError) -> Self {
+        Self::Pivot(error)
+    }
+}
+
+impl From<ApplyError> for StageError {
+    fn from(error: ApplyError) -> Self {
+        Self::Apply(error)
+    }
+}
+
+impl fmt::Display for StageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UserNamespace(error) => error.fmt(f),
+            Self::Pivot(error) => error.fmt(f),
+            Self::Climb(error) => error.fmt(f),
+            Self::Apply(error) => error.fmt(f),
+            Self::Nul(error) => write!(f, "the manifest's command: {error}"),
+            Self::Init { step, errno } => write!(f, "{step}: {}", errno.desc()),
+        }
+    }
+}

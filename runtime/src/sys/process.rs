@@ -1,0 +1,157 @@
+//! Making, ending and waiting for processes.
+
+use nix::errno::Errno;
+use nix::sched::CloneFlags;
+use nix::unistd::Pid;
+
+/// Which side of a fork(2) this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fork {
+    /// The one that called; the other has this process id.
+    Parent(Pid),
+    /// The new process.
+    Child,
+}
+
+/// How a process changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It ended by itself with this status.
+    Exited(u8),
+    /// This signal killed it.
+    Signalled(i32),
+    /// This signal stopped it.
+    Stopped(i32),
+    /// `SIGCONT` let it go on.
+    Continued,
+}
+
+/// fork(2).
+///
+/// The process must have a single thread: the child has only the one that called, and whatever locks the others held
+/// stay locked in it.
+///
+/// # Errors
+/// `EAGAIN` when there are too many processes, `ENOMEM`.
+pub fn fork() -> Result<Fork, Errno> {
+    // SAFETY: with a single thread the child's memory is as consistent as the parent's.
+    match Errno::result(unsafe { libc::fork() })? {
+        0 => Ok(Fork::Child),
+        pid => Ok(Fork::Parent(Pid::from_raw(pid))),
+    }
+}
+
+/// clone(2) as a fork whose child begins in the new namespaces that `flags` names. The parent is told of its end by
+/// `SIGCHLD`.
+///
+/// The process must have a single thread, as for [`fork`]. The child's C library does not know its new thread id:
+/// raise(3) and abort(3) would signal another one; use [`kill`].
+///
+/// # Errors
+/// clone(2): `EPERM` without the right, `EINVAL` when the kernel lacks a namespace, `ENOSPC` when there are too many,
+/// `EAGAIN`, `ENOMEM`.
+pub fn clone_into(flags: CloneFlags) -> Result<Fork, Errno> {
+    let flags = libc::c_long::from(flags.bits() | libc::SIGCHLD);
+    let none: libc::c_long = 0;
+    // On s390 and cris the first two arguments change places.
+    #[cfg(target_arch = "s390x")]
+    let (first, second) = (none, flags);
+    #[cfg(not(target_arch = "s390x"))]
+    let (first, second) = (flags, none);
+    // SAFETY: without CLONE_VM, and with the stack pointer 0, the child runs on a copy of this very stack, as after
+    // fork(2); the other pointers are not read without the flags that ask for them.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, first, second, none, none, none) };
+    match Errno::result(pid)? {
+        0 => Ok(Fork::Child),
+        pid => i32::try_from(pid)
+            .map(|pid| Fork::Parent(Pid::from_raw(pid)))
+            .map_err(|_| Errno::EINVAL),
+    }
+}
+
+/// Ends the process at once: nothing is flushed, no destructor runs. For children of a fork, whose buffers and
+/// destructors are the parent's.
+pub fn exit(status: u8) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(i32::from(status)) }
+}
+
+/// Sends `signal`, which may be a realtime one, to `pid`.
+///
+/// # Errors
+/// kill(2): `ESRCH` when it is gone, `EPERM`, `EINVAL`.
+pub fn kill(pid: Pid, signal: i32) -> Result<(), Errno> {
+    // SAFETY: kill has no preconditions.
+    Errno::result(unsafe { libc::kill(pid.as_raw(), signal) }).map(drop)
+}
+
+/// Takes one change of a child, if there is one: ends, stops and continuations of `pid`, or of any child when it is
+/// -1. nix's waitpid knows no realtime signals.
+///
+/// # Errors
+/// waitpid(2): `ECHILD` when there is no such child.
+pub fn try_wait(pid: Pid) -> Result<Option<(Pid, Change)>, Errno> {
+    wait_with(pid, libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED)
+}
+
+/// Waits for the end of `pid`.
+///
+/// # Errors
+/// waitpid(2): `ECHILD` when there is no such child.
+pub fn wait(pid: Pid) -> Result<Change, Errno> {
+    loop {
+        match wait_with(pid, 0) {
+            Ok(Some((_, change))) => return Ok(change),
+            Ok(None) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+fn wait_with(pid: Pid, options: i32) -> Result<Option<(Pid, Change)>, Errno> {
+    let mut status = 0;
+    // SAFETY: `status` is valid for the call, which writes it.
+    let changed = Errno::result(unsafe { libc::waitpid(pid.as_raw(), &raw mut status, options) })?;
+    if changed == 0 {
+        return Ok(None);
+    }
+    Ok(Some((Pid::from_raw(changed), decode(status)?)))
+}
+
+/// The macros of wait(2).
+fn decode(status: i32) -> Result<Change, Errno> {
+    if libc::WIFEXITED(status) {
+        return u8::try_from(libc::WEXITSTATUS(status))
+            .map(Change::Exited)
+            .map_err(|_| Errno::EINVAL);
+    }
+    if libc::WIFSIGNALED(status) {
+        return Ok(Change::Signalled(libc::WTERMSIG(status)));
+    }
+    if libc::WIFSTOPPED(status) {
+        return Ok(Change::Stopped(libc::WSTOPSIG(status)));
+    }
+    Ok(Change::Continued)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wait_statuses() {
+        let cases = [
+            (0x0000, Change::Exited(0)),
+            (0x2a00, Change::Exited(42)),
+            (0xff00, Change::Exited(255)),
+            (0x0009, Change::Signalled(9)),
+            (0x0086, Change::Signalled(6)),  // with a core dump
+            (0x0025, Change::Signalled(37)), // a realtime signal
+            (0x147f, Change::Stopped(20)),
+            (0xffff, Change::Continued),
+        ];
+        for (status, change) in cases {
+            assert_eq!(decode(status), Ok(change), "{status:#x}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! User namespaces for a caller who may not mount: user_namespaces(7).
+//!
+//! Two of them, one in the other, when the caller is an ordinary user. In the outer one, where the root is built, the
+//! caller is user 0: devpts cannot be mounted where 0 is nobody. In the inner one, where the app runs, the caller has his own id
+//! again; it owns no mount, so even an app that got hold of its capabilities could not change one.
+
+use std::fmt;
+use std::fs;
+use std::io;
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
+
+/// What to try when a user namespace is made but means nothing.
+pub(crate) const RESTRICTED_HINT: &str = "user namespaces are restricted here: see \
+    kernel.apparmor_restrict_unprivileged_userns, kernel.unprivileged_userns_clone and user.max_user_namespaces, or run as root";
+
+/// One id inside for one outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdMap {
+    /// As the new namespace sees it.
+    pub inside: u32,
+    /// As the namespace around it sees it.
+    pub outside: u32,
+}
+
+impl IdMap {
+    fn line(self) -> String {
+        format!("{} {} 1\n", self.inside, self.outside)
+    }
+}
+
+/// Gives this process, which is new in its user namespace, its ids. Only the caller's can be given, as nobody with
+/// more rights helps.
+///
+/// # Errors
+/// See [`UserNamespaceError`].
+pub fn map_ids(user: IdMap, group: IdMap) -> Result<(), UserNamespaceError> {
+    write("/proc/self/uid_map", &user.line())?;
+    // Without this a group that takes rights away could be left, CVE-2014-8989. Kernels before 3.19 have no such file.
+    match write("/proc/self/setgroups", "deny") {
+        Err(UserNamespaceError::Map {
+            errno: Errno::ENOENT, ..
+        }) => {}
+        result => result?,
+    }
+    write("/proc/self/gid_map", &group.line())
+}
+
+/// Steps from user 0 of this namespace, which is the caller, into a new one where the caller is `uid` and `gid`.
+/// Afterwards this process has all capabilities there and none in the old one.
+///
+/// # Errors
+/// See [`UserNamespaceError`].
+pub fn enter_inner(uid: u32, gid: u32) -> Result<(), UserNamespaceError> {
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(UserNamespaceError::Inner)?;
+    map_ids(
+        IdMap {
+            inside: uid,
+            outside: 0,
+        },
+        IdMap {
+            inside: gid,
+            outside: 0,
+        },
+    )
+}
+
+fn write(path: &'static str, contents: &str) -> Result<(), UserNamespaceError> {
+    let errno = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+    fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .and_then(|mut file| io::Write::write_all(&mut file, contents.as_bytes()))
+        .map_err(|error| UserNamespaceError::Map {
+            path,
+            errno: errno(error),
+        })
+}
+
+/// Why a user namespace is of no use.
+#[derive(Debug)]
+pub enum UserNamespaceError {
+    /// The ids could not be mapped.
+    Map {
+        /// File of proc(5) that would not be written.
+        path: &'static str,
+        /// Why.
+        errno: Errno,
+    },
+    /// The inner namespace could not be made.
+    Inner(Errno),
+}
+
+impl UserNamespaceError {
+    /// What to try.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Map {
+                errno: Errno::ENOENT, ..
+            } => Some("mount proc on /proc".into()),
+            Self::Map { .. } => Some(RESTRICTED_HINT.into()),
+            Self::Inner(_) => Some("raise user.max_user_namespaces".into()),
+        }
+    }
+}
+
+impl fmt::Display for UserNamespaceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Map { path, errno } => write!(f, "map the caller's ids: write {path}: {}", errno.desc()),
+            Self::Inner(errno) => write!(f, "make the app's user namespace: {}", errno.desc()),
+        }
+    }
+}
+
+impl std::error::Error for UserNamespaceError {}

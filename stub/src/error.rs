@@ -1,0 +1,129 @@
+//! What the stub says when there is no run.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use bundle::ReadError;
+use runtime::control::ControlError;
+use runtime::exit::{self, End};
+use runtime::image::CheckError;
+use runtime::image::unpack::UnpackError;
+use runtime::verify::VerifyError;
+
+/// Why.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// A flag that begins as ours do, and is none.
+    UnknownFlag(OsString),
+    /// `--polecat-extract` without a directory, or with more.
+    ExtractWhere,
+    /// A variable that means nothing.
+    Variable(ControlError),
+    /// The own file cannot be opened.
+    Locate {
+        /// By which path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Neither /proc nor the kernel says which file this is.
+    NoName,
+    /// The bundle is not what was signed, or none.
+    Verify(VerifyError),
+    /// A block of the image.
+    Check(CheckError),
+    /// The files are not written.
+    Unpack(UnpackError),
+    /// stdout takes nothing.
+    Output(io::Error),
+    /// The run.
+    Run(runtime::error::Error),
+}
+
+impl Error {
+    /// Prints the one line, and the hint below it, and ends the process.
+    pub(crate) fn print_and_exit(self) -> ! {
+        let hint = self.hint().map_or(String::new(), |hint| format!(" (try: {hint})\n"));
+        let text = format!("polecat: {self}\n{hint}");
+        // If stderr is closed the status has to say it.
+        match io::stderr().write_all(text.as_bytes()) {
+            Ok(()) | Err(_) => exit::leave(&End::Exited(self.status())),
+        }
+    }
+
+    fn status(&self) -> u8 {
+        match self {
+            Self::Verify(VerifyError::Read(ReadError::Io { .. })) => exit::FAILED,
+            Self::Verify(_) => exit::UNVERIFIED,
+            Self::Check(error) | Self::Unpack(UnpackError::Unverified(error)) if error.is_tampering() => {
+                exit::UNVERIFIED
+            }
+            Self::Run(error) => error.status(),
+            _ => exit::FAILED,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownFlag(_) => Some("--polecat-help".into()),
+            Self::ExtractWhere => Some("--polecat-extract DIR".into()),
+            Self::Locate { .. } => Some("chmod a+r: the program must be able to read its own file".into()),
+            Self::NoName => Some("mount proc on /proc".into()),
+            Self::Output(_) => None,
+            Self::Variable(error) => error.hint(),
+            Self::Verify(error) => error.hint(),
+            Self::Check(error) => error.hint(),
+            Self::Unpack(error) => error.hint(),
+            Self::Run(error) => error.hint(),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownFlag(flag) => write!(f, "{}: no flag of polecat's", flag.display()),
+            Self::ExtractWhere => f.write_str("--polecat-extract: expected one directory"),
+            Self::Locate { path, source } => write!(f, "open own file {}: {source}", path.display()),
+            Self::NoName => f.write_str("find own file: neither /proc nor the kernel says where it is"),
+            Self::Output(error) => write!(f, "write to stdout: {error}"),
+            Self::Variable(error) => error.fmt(f),
+            Self::Verify(error) => error.fmt(f),
+            Self::Check(error) => error.fmt(f),
+            Self::Unpack(error) => error.fmt(f),
+            Self::Run(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<ControlError> for Error {
+    fn from(error: ControlError) -> Self {
+        Self::Variable(error)
+    }
+}
+
+impl From<VerifyError> for Error {
+    fn from(error: VerifyError) -> Self {
+        Self::Verify(error)
+    }
+}
+
+impl From<CheckError> for Error {
+    fn from(error: CheckError) -> Self {
+        Self::Check(error)
+    }
+}
+
+impl From<UnpackError> for Error {
+    fn from(error: UnpackError) -> Self {
+        Self::Unpack(error)
+    }
+}
+
+impl From<runtime::error::Error> for Error {
+    fn from(error: runtime::error::Error) -> Self {
+        Self::Run(error)
+    }
+}

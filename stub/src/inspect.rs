@@ -1,0 +1,104 @@
+//! What a bundle says of itself, for people.
+
+use std::fmt::Write;
+
+use bundle::manifest::Manifest;
+use runtime::verify::Verified;
+
+/// The manifest, whose signatures were checked, as lines of name and value.
+pub(crate) fn text(verified: &Verified) -> String {
+    let mut lines = about(verified.manifest());
+    lines.extend(verified.signers().iter().map(|key| ("signed by", format!("key {key}"))));
+    render(&lines)
+}
+
+/// What was proved by checking everything, and what was not.
+pub(crate) fn verdict(verified: &Verified) -> String {
+    let signers: Vec<String> = verified.signers().iter().map(ToString::to_string).collect();
+    let (keys, whose) = if signers.len() == 1 {
+        ("key", "whose key that is")
+    } else {
+        ("keys", "whose keys these are")
+    };
+    format!(
+        "{name}: whole and unchanged since it was signed by {keys} {signers}: the executable, the manifest, {blocks} \
+         blocks of the image.\nThis says nothing about {whose}: a file that checks itself proves integrity, not \
+         origin. `polecat verify` on a machine that you trust compares the signer with the keys that you trust.\n",
+        name = printable(&verified.manifest().name),
+        signers = signers.join(", "),
+        blocks = verified.image().length() / bundle::layout::BLOCK_SIZE,
+    )
+}
+
+fn about(manifest: &Manifest) -> Vec<(&'static str, String)> {
+    let Manifest {
+        stub,
+        image,
+        hash_tree,
+        process,
+        ..
+    } = manifest;
+    let mut lines = vec![
+        ("name", manifest.name.clone()),
+        ("architecture", manifest.architecture.clone()),
+        ("made by", manifest.generator.clone()),
+        ("format", format!("version {}", manifest.format_version)),
+        ("program", process.path.clone()),
+        ("arguments", process.args.join(" ")),
+    ];
+    lines.extend(process.env.iter().map(|variable| ("variable", variable.clone())));
+    lines.extend(process.cwd.iter().map(|directory| ("directory", directory.clone())));
+    let contained = if manifest.isolation.contain {
+        "nothing but the network"
+    } else {
+        "home and current directory"
+    };
+    lines.extend([
+        ("shares", contained.to_owned()),
+        (
+            "files",
+            format!("{} entries, {} bytes", image.entries, image.unpacked_size),
+        ),
+        ("image", format!("{} bytes at {}", image.length, image.offset)),
+        (
+            "hash tree",
+            format!("{} bytes at {}", hash_tree.length, hash_tree.offset),
+        ),
+        ("root digest", hash_tree.root_digest.clone()),
+        ("salt", hash_tree.salt.clone()),
+        ("stub", format!("{} bytes, SHA-256 {}", stub.length, stub.sha256)),
+    ]);
+    lines
+}
+
+fn render(lines: &[(&str, String)]) -> String {
+    lines.iter().fold(String::new(), |mut text, (name, value)| {
+        // Writing to a String cannot fail.
+        match writeln!(text, "{name:<13} {}", printable(value)) {
+            Ok(()) | Err(_) => text,
+        }
+    })
+}
+
+/// A manifest's author must not be able to speak to the terminal.
+fn printable(text: &str) -> String {
+    let escape = |character: char| {
+        if character.is_control() {
+            character.escape_default().collect()
+        } else {
+            String::from(character)
+        }
+    };
+    text.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_reach_the_terminal() {
+        let line = render(&[("name", "top\u{1b}[2J\nsigned by key".to_owned())]);
+        assert_eq!(line, "name          top\\u{1b}[2J\\nsigned by key\n");
+    }
+}
