@@ -93,7 +93,7 @@ fn pack(circumstances: &Circumstances, key: &Path, scratch: &Scratch, more: &[(&
 fn key(scratch: &Scratch) -> PathBuf {
     let key = scratch.join("signing.key");
     let _told = Polecat::new(scratch)
-        .run(["key".as_ref(), "generate".as_ref(), key.as_os_str()])
+        .run(["key".as_ref(), "generate".as_ref(), "--out".as_ref(), key.as_os_str()])
         .success();
     key
 }

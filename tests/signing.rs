@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -166,6 +167,54 @@ fn keys_of_openssl_sign() {
 }
 
 #[test]
+fn encrypted_keys_want_their_passphrase() {
+    if skip_without(&["openssl"]) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let encrypt = [
+        "genpkey",
+        "-algorithm",
+        "ed25519",
+        "-aes256",
+        "-pass",
+        "pass:open sesame",
+        "-out",
+        "key.pem",
+    ];
+    let _made = openssl(&encrypt, scratch.path()).success();
+    let key = scratch.join("key.pem");
+    scratch.permit(&key, 0o600);
+    let right = scratch.file("right", "open sesame\n");
+    let wrong = scratch.file("wrong", "open barley\n");
+    let root = tiny(&scratch);
+    let polecat = Polecat::new(&scratch);
+    let out = scratch.join("out.run");
+    let pack = |passphrase: Option<&Path>| {
+        let mut command = polecat.command(["-o".as_ref(), out.as_os_str(), "--key".as_ref(), key.as_os_str()]);
+        if let Some(passphrase) = passphrase {
+            command.arg("--passphrase-file").arg(passphrase);
+        }
+        exec::run(command.arg(&root).arg("/bin/tiny"))
+    };
+    for refused in [pack(None).exits(1), pack(Some(&wrong)).exits(1)] {
+        assert!(refused.err().contains("key.pem"), "{refused}");
+        assert!(!out.exists(), "{refused}");
+    }
+    let _summary = pack(Some(&right)).success();
+    assert_eq!(judge_signatures(&out, &scratch), 1);
+
+    // And the other way round.
+    let ours = scratch.join("ours.pem");
+    let generate = ["key", "generate", "--passphrase-file"].map(AsRef::<OsStr>::as_ref);
+    let files = [right.as_os_str(), "--out".as_ref(), ours.as_os_str()];
+    let _told = polecat.run([&generate[..], &files].concat()).success();
+    let read = |pass| openssl(&["pkey", "-in", "ours.pem", "-noout", "-passin", pass], scratch.path());
+    let _read = read("pass:open sesame").success();
+    assert_ne!(read("pass:open barley").code(), Some(0));
+}
+
+#[test]
 fn keys_of_ours_work_in_openssl() {
     if skip_without(&["openssl"]) {
         return;
@@ -174,7 +223,7 @@ fn keys_of_ours_work_in_openssl() {
     let polecat = Polecat::new(&scratch);
     let key = scratch.join("own.key");
     let _told = polecat
-        .run(["key".as_ref(), "generate".as_ref(), key.as_os_str()])
+        .run(["key".as_ref(), "generate".as_ref(), "--out".as_ref(), key.as_os_str()])
         .success();
     let text = openssl(&["pkey", "-in", "own.key", "-text", "-noout"], scratch.path())
         .success()
@@ -206,12 +255,12 @@ fn secret_keys_are_for_their_owner_only() {
         .args(["-c", "umask 000; exec \"$@\"", "sh"])
         .arg(Polecat::executable());
     generate
-        .args(["key".as_ref(), "generate".as_ref(), key.as_os_str()])
+        .args(["key".as_ref(), "generate".as_ref(), "--out".as_ref(), key.as_os_str()])
         .env("HOME", polecat.home());
     let _told = exec::run(&mut generate).success();
     let mode = std::fs::metadata(&key).expect("the key").permissions().mode();
     assert_eq!(mode & 0o7777, 0o600);
-    let again = polecat.run(["key".as_ref(), "generate".as_ref(), key.as_os_str()]);
+    let again = polecat.run(["key".as_ref(), "generate".as_ref(), "--out".as_ref(), key.as_os_str()]);
     assert_ne!(again.code(), Some(0), "an existing key was overwritten: {again}");
 
     scratch.permit(&key, 0o644);
