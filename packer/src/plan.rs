@@ -144,4 +144,6 @@ pub enum WarningKind {
     Skipped,
     /// Something works only under a condition, such as a working directory.
     Condition,
+    /// A file with secrets (password hashes, private keys, …) that a wildcard would have taken along: it was left out.
+    Secret,
 }

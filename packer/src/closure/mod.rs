@@ -1,9 +1,30 @@
 //! From a command to every path it needs.
+//!
+//! A work list: programs bring their interpreter, their loader and what that loads; what is brought by a pattern is looked at the
+//! same way; then the base set is added, parts of which depend on what the programs import. Each path is added with every link and
+//! directory on the way to it, and with the reason that brought it in. Nothing of the root file system is run.
+
+mod base_set;
+mod command;
+mod entries;
+mod error;
+mod follow;
+mod include;
+mod processes;
+mod script;
+mod secrets;
+mod terminfo;
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 
-use crate::plan::Plan;
-use crate::rootfs::{Rootfs, RootfsError};
+use crate::elf::ElfStore;
+use crate::plan::{Plan, Reason, ReasonKind};
+use crate::rootfs::{Pattern, PatternError, RootPath, Rootfs, printable};
+use entries::Entries;
+use follow::Follow;
+
+pub use error::{ClosureError, InterpreterFault, ProgramFault};
 
 /// What is to be packed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,17 +39,63 @@ pub struct Request {
     pub exclude: Vec<String>,
 }
 
-/// Why there is no plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClosureError {
-    /// A look-up failed for another reason than that nothing is there.
-    Rootfs(RootfsError),
-}
-
 /// Follows the request to the end.
 ///
 /// # Errors
-/// See [`ClosureError`].
-pub fn plan(_rootfs: &Rootfs, _request: &Request) -> Result<Plan, ClosureError> {
-    todo!()
+/// See [`ClosureError`]. What may stop the app, but need not, is in the plan's warnings.
+pub fn plan(rootfs: &Rootfs, request: &Request) -> Result<Plan, ClosureError> {
+    let search_path = command::search_path(rootfs)?;
+    let store = ElfStore::new(rootfs);
+    let entries = Entries::new(rootfs, patterns(&request.exclude)?);
+    let mut follow = Follow::new(&store, entries, &search_path);
+
+    let entry = command::find(rootfs, request.command.as_bytes(), &search_path)?;
+    let reason = |kind, name: &OsString| Reason {
+        kind,
+        by: None,
+        detail: printable(name.as_bytes()),
+    };
+    follow.command(&entry, &reason(ReasonKind::Command, &request.command))?;
+    let architecture = follow.architecture(&entry)?;
+    for name in &request.also {
+        let program = command::find(rootfs, name.as_bytes(), &search_path)?;
+        follow.command(&program, &reason(ReasonKind::Also, name))?;
+    }
+    for pattern in patterns(&request.include)? {
+        include::add(&mut follow, &pattern)?;
+    }
+    follow.libraries()?;
+    base_set::add(&mut follow, &entry)?;
+    follow.report_missing()?;
+
+    let (entries, warnings) = follow.finish();
+    Ok(Plan {
+        rootfs: rootfs.path().to_owned(),
+        entry,
+        architecture,
+        search_path,
+        entries,
+        warnings,
+    })
 }
+
+fn patterns(texts: &[String]) -> Result<Vec<Pattern>, PatternError> {
+    texts.iter().map(|text| Pattern::new(text)).collect()
+}
+
+/// A reason without an entry behind it.
+fn base(detail: impl Into<String>) -> Reason {
+    Reason {
+        kind: ReasonKind::Base,
+        by: None,
+        detail: detail.into(),
+    }
+}
+
+/// A path that stands in a table of this module.
+fn known(path: &str) -> RootPath {
+    RootPath::new(path)
+}
+
+#[cfg(test)]
+mod tests;

@@ -20,10 +20,32 @@ pub const WATCHED_IMPORTS: &[&str] = &[
     "tgetent",
     "initscr",
     "newterm",
-    // Locales, character sets, time zones.
+    // Locales.
     "setlocale",
     "newlocale",
-    "iconv_open",
+    // These start /bin/sh.
+    "system",
+    "popen",
+    "wordexp",
+    // The name service switch.
+    "getpwnam",
+    "getpwnam_r",
+    "getpwuid",
+    "getpwuid_r",
+    "getpwent",
+    "getgrnam",
+    "getgrnam_r",
+    "getgrgid",
+    "getgrgid_r",
+    "getgrouplist",
+    "initgroups",
+    "getaddrinfo",
+    "gethostbyname",
+    "gethostbyname_r",
+    "gethostbyname2",
+    "gethostbyaddr",
+    "getnameinfo",
+    "getservbyname",
 ];
 
 /// Definitions that make musl take a file for a second libc: `load_library` in `ldso/dynlink.c`.

@@ -1,8 +1,8 @@
 //! Patterns of paths, matched inside the root.
 //!
-//! A pattern is absolute and matched component by component, as a shell does: `*`, `?`, `[…]` and `{…}` within a component, `**` as a
+//! A pattern is absolute and matched component by component, as a shell does: `*`, `?` and `[…]` within a component, `**` as a
 //! component for any number of directories. A component without one of these is looked up as it stands, links followed, so that
-//! `/lib/x86_64-linux-gnu/lib*.so` works where `/lib` is a link; `**` does not go through links.
+//! `/lib/x86_64-linux-gnu/lib*.so` works where `/lib` is a link; `**` does not go through links. Braces, `{a,b/c}`, are choices.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -10,12 +10,19 @@ use std::os::unix::ffi::OsStrExt;
 use globset::{GlobBuilder, GlobMatcher};
 use nix::errno::Errno;
 
-use super::{Kind, Last, RootPath, Rootfs, RootfsError};
+use super::{Kind, Last, RootPath, Rootfs, RootfsError, braces};
 
 /// A pattern of absolute paths.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
+    /// One for each choice of its braces.
+    alternatives: Vec<Alternative>,
+}
+
+/// A pattern without braces.
+#[derive(Debug, Clone)]
+struct Alternative {
     components: Vec<Component>,
     whole: GlobMatcher,
 }
@@ -61,13 +68,16 @@ impl Pattern {
         if !text.starts_with('/') {
             return Err(fault("not an absolute path of the root file system".into()));
         }
-        let names = text.split('/').filter(|name| !name.is_empty() && *name != ".");
-        let components = names.map(component).collect::<Result<_, _>>().map_err(fault)?;
-        let whole = glob(text.trim_end_matches('/')).map_err(fault)?;
+        let mut alternatives = Vec::new();
+        for text in braces::expand(text).map_err(|error| fault(error.to_owned()))? {
+            let names = text.split('/').filter(|name| !name.is_empty() && *name != ".");
+            let components = names.map(component).collect::<Result<_, _>>().map_err(fault)?;
+            let whole = glob(text.trim_end_matches('/')).map_err(fault)?;
+            alternatives.push(Alternative { components, whole });
+        }
         Ok(Self {
             text: text.to_owned(),
-            components,
-            whole,
+            alternatives,
         })
     }
 
@@ -78,14 +88,16 @@ impl Pattern {
 
     /// Does the path match, by its text?
     pub fn matches(&self, path: &RootPath) -> bool {
-        self.whole.is_match(path.as_path())
+        self.alternatives
+            .iter()
+            .any(|alternative| alternative.whole.is_match(path.as_path()))
     }
 }
 
 fn component(name: &str) -> Result<Component, String> {
     Ok(match name {
         "**" => Component::AnyDepth,
-        name if name.contains(['*', '?', '[', '{', '\\']) => Component::Glob(glob(name)?),
+        name if name.contains(['*', '?', '[', '\\']) => Component::Glob(glob(name)?),
         name => Component::Name(name.as_bytes().to_vec()),
     })
 }
@@ -106,16 +118,24 @@ impl Rootfs {
     /// # Errors
     /// [`RootfsError`] where a directory cannot be read. What is not there does not match.
     pub fn glob(&self, pattern: &Pattern) -> Result<Vec<RootPath>, RootfsError> {
+        let mut found = Vec::new();
+        for alternative in &pattern.alternatives {
+            found.extend(self.walk(&alternative.components)?);
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
+    fn walk(&self, components: &[Component]) -> Result<Vec<RootPath>, RootfsError> {
         let mut found = vec![RootPath::root()];
-        for component in &pattern.components {
+        for component in components {
             let mut next = Vec::new();
             for path in found {
                 self.match_component(&path, component, &mut next)?;
             }
             found = next;
         }
-        found.sort_unstable();
-        found.dedup();
         Ok(found)
     }
 

@@ -4,6 +4,7 @@
 //! link as the kernel does it after `chroot`; each component is opened by [`Confinement`], which cannot leave the root whatever
 //! the tree turns into meanwhile. What is known of a path is kept: the tree is taken not to change while it is planned.
 
+mod braces;
 mod error;
 mod glob;
 mod lookup;

@@ -1,0 +1,299 @@
+//! The entries of the plan as they are brought in: each path with every link and directory on the way to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::elf::is_absence;
+use crate::plan::{Entry, Node, Reason, ReasonKind, Warning, WarningKind};
+use crate::rootfs::{Kind, Last, Metadata, Pattern, Resolution, RootPath, Rootfs, RootfsError, printable};
+
+/// Directories that the runtime fills; what they hold in the root file system is not the app's.
+const VIRTUAL: [&str; 3] = ["/proc", "/sys", "/dev"];
+/// Directories that are private and empty when the app runs.
+const PRIVATE: [&str; 2] = ["/tmp", "/run"];
+
+/// Entries and warnings.
+#[derive(Debug)]
+pub(super) struct Entries<'a> {
+    rootfs: &'a Rootfs,
+    excluded: Vec<Pattern>,
+    entries: BTreeMap<RootPath, Entry>,
+    warnings: Vec<Warning>,
+    warned: BTreeSet<(WarningKind, RootPath, String)>,
+}
+
+impl<'a> Entries<'a> {
+    pub(super) fn new(rootfs: &'a Rootfs, excluded: Vec<Pattern>) -> Self {
+        Self {
+            rootfs,
+            excluded,
+            entries: BTreeMap::new(),
+            warnings: Vec::new(),
+            warned: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn rootfs(&self) -> &'a Rootfs {
+        self.rootfs
+    }
+
+    pub(super) fn finish(self) -> (BTreeMap<RootPath, Entry>, Vec<Warning>) {
+        (self.entries, self.warnings)
+    }
+
+    pub(super) fn contains(&self, path: &RootPath) -> bool {
+        self.entries.contains_key(path)
+    }
+
+    /// Adds a warning, once.
+    pub(super) fn warn(&mut self, kind: WarningKind, path: &RootPath, message: impl Into<String>) {
+        let message = message.into();
+        if self.warned.insert((kind, path.clone(), message.clone())) {
+            self.warnings.push(Warning {
+                kind,
+                path: path.clone(),
+                message,
+            });
+        }
+    }
+
+    /// The pattern that excludes the path or a directory above it.
+    pub(super) fn excluding(&self, path: &RootPath) -> Option<&str> {
+        if self.excluded.is_empty() {
+            return None;
+        }
+        let matches =
+            |pattern: &&Pattern| pattern.matches(path) || path.ancestors().any(|above| pattern.matches(&above));
+        self.excluded.iter().find(matches).map(Pattern::text)
+    }
+
+    /// Adds what is at `path` (relative paths as seen from the root) and what it leads to. A link at its end gets the reason, its
+    /// target is there because of the link. Returns where it leads; none where it is excluded or leads nowhere.
+    pub(super) fn add(&mut self, path: &[u8], reason: &Reason) -> Result<Option<Resolution>, RootfsError> {
+        let asked = match self.rootfs.resolve(path, Last::Keep) {
+            Ok(asked) => asked,
+            Err(error) if is_absence(error.errno()) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        self.add_way(&asked, &asked.path);
+        if !self.insert(&asked.path, asked.metadata, reason.clone())? {
+            return Ok(None);
+        }
+        if asked.metadata.kind != Kind::Symlink {
+            return Ok(Some(asked));
+        }
+        self.add_targets(path, asked)
+    }
+
+    /// Adds what is at `path`, if anything; a link without its target.
+    pub(super) fn add_alone(&mut self, path: &RootPath, reason: &Reason) -> Result<(), RootfsError> {
+        let asked = self.rootfs.resolve(path.as_bytes(), Last::Keep)?;
+        self.add_way(&asked, &asked.path);
+        self.insert(&asked.path, asked.metadata, reason.clone())?;
+        Ok(())
+    }
+
+    /// Follows the link that `asked` ends at.
+    fn add_targets(&mut self, path: &[u8], asked: Resolution) -> Result<Option<Resolution>, RootfsError> {
+        let end = match self.rootfs.resolve(path, Last::Follow) {
+            Ok(end) => end,
+            // A link may dangle: that is how it is in the root file system.
+            Err(error) if is_absence(error.errno()) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        self.add_way(&end, &end.path);
+        let link = end.links.last().unwrap_or(&asked.path);
+        let target = self.rootfs.read_link(link)?;
+        let reason = Reason {
+            kind: ReasonKind::Symlink,
+            by: Some(link.clone()),
+            detail: printable(&target),
+        };
+        if VIRTUAL
+            .iter()
+            .any(|directory| end.path.is_within(&RootPath::new(directory)))
+        {
+            return Ok(None);
+        }
+        Ok(self.insert(&end.path, end.metadata, reason)?.then_some(end))
+    }
+
+    /// Adds the links and directories that were passed through.
+    fn add_way(&mut self, way: &Resolution, end: &RootPath) {
+        let reason = |kind| Reason {
+            kind,
+            by: Some(end.clone()),
+            detail: String::new(),
+        };
+        for path in &way.links {
+            self.insert_known(path, reason(ReasonKind::Symlink));
+        }
+        for path in way.directories.iter().filter(|path| *path != end) {
+            self.insert_known(path, reason(ReasonKind::Parent));
+        }
+    }
+
+    /// Inserts a link or a directory that a resolution has just passed through.
+    fn insert_known(&mut self, path: &RootPath, reason: Reason) {
+        if !self.entries.contains_key(path)
+            && let Ok(metadata) = self.rootfs.lstat(path)
+            // Nothing of this can fail that has not failed before: it is a link or a directory, looked up already.
+            && let Err(_unreachable) = self.insert(path, metadata, reason)
+        {
+            debug_assert!(false, "a path that was resolved is gone");
+        }
+    }
+
+    /// Inserts one path, which has no links on the way to it, and its parents. False where it is not packed.
+    fn insert(&mut self, path: &RootPath, metadata: Metadata, reason: Reason) -> Result<bool, RootfsError> {
+        if self.entries.contains_key(path) {
+            return Ok(true);
+        }
+        if let Some(pattern) = self.excluding(path) {
+            let pattern = pattern.to_owned();
+            self.warn_excluded(path, &reason, &pattern);
+            return Ok(false);
+        }
+        if VIRTUAL
+            .iter()
+            .any(|directory| path.is_within(&RootPath::new(directory)) && path.as_bytes() != directory.as_bytes())
+        {
+            return Ok(false);
+        }
+        let node = match metadata.kind {
+            Kind::File => Node::File { size: metadata.size },
+            Kind::Directory => Node::Directory,
+            Kind::Symlink => Node::Symlink {
+                target: self.rootfs.read_link(path)?,
+            },
+            Kind::Device | Kind::Fifo | Kind::Socket => {
+                self.warn(
+                    WarningKind::Skipped,
+                    path,
+                    format!("left out: {}", describe(metadata.kind)),
+                );
+                return Ok(false);
+            }
+        };
+        if node != Node::Directory
+            && PRIVATE
+                .iter()
+                .any(|directory| path.is_within(&RootPath::new(directory)))
+        {
+            self.warn(
+                WarningKind::Condition,
+                path,
+                "hidden when the app runs: this directory is private and empty then",
+            );
+        }
+        self.insert_parents(path)?;
+        self.entries.insert(path.clone(), entry(node, metadata, reason));
+        Ok(true)
+    }
+
+    fn insert_parents(&mut self, path: &RootPath) -> Result<(), RootfsError> {
+        let mut child = path.clone();
+        while let Some(parent) = child.parent() {
+            if self.entries.contains_key(&parent) {
+                break;
+            }
+            let metadata = self.rootfs.lstat(&parent)?;
+            let reason = Reason {
+                kind: ReasonKind::Parent,
+                by: Some(path.clone()),
+                detail: String::new(),
+            };
+            self.entries
+                .insert(parent.clone(), entry(Node::Directory, metadata, reason));
+            child = parent;
+        }
+        Ok(())
+    }
+
+    /// Something needed is excluded. What a person asked for, or what is there just in case, was excluded on purpose.
+    fn warn_excluded(&mut self, path: &RootPath, reason: &Reason, pattern: &str) {
+        if matches!(
+            reason.kind,
+            ReasonKind::Include | ReasonKind::Base | ReasonKind::Terminfo | ReasonKind::Parent
+        ) {
+            return;
+        }
+        let message = match &reason.by {
+            Some(by) => format!("needed by {by}, but excluded by {pattern}"),
+            None => format!("needed, but excluded by {pattern}"),
+        };
+        self.warn(WarningKind::Excluded, path, message);
+    }
+
+    /// Inserts a path that the root file system does not have: a directory, or a file with contents of the plan's own.
+    pub(super) fn insert_made(
+        &mut self,
+        path: &RootPath,
+        node: Node,
+        mode: u32,
+        detail: &str,
+    ) -> Result<(), RootfsError> {
+        let reason = Reason {
+            kind: ReasonKind::Base,
+            by: None,
+            detail: detail.to_owned(),
+        };
+        let parent = path.parent().unwrap_or_else(RootPath::root);
+        let path = match self.rootfs.resolve(parent.as_bytes(), Last::Follow) {
+            Ok(place) => {
+                self.add(parent.as_bytes(), &reason)?;
+                place.path.join(path.file_name())
+            }
+            Err(error) if is_absence(error.errno()) => {
+                self.insert_made(&parent, Node::Directory, 0o755, detail)?;
+                path.clone()
+            }
+            Err(error) => return Err(error),
+        };
+        if !self.entries.contains_key(&path) && self.excluding(&path).is_none() {
+            self.entries.insert(
+                path,
+                Entry {
+                    node,
+                    mode,
+                    uid: 0,
+                    gid: 0,
+                    mtime: 0,
+                    reason,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// Replaces the bytes of a file that is in the plan.
+    pub(super) fn replace_contents(&mut self, path: &RootPath, contents: Vec<u8>) {
+        if let Some(entry) = self.entries.get_mut(path) {
+            entry.node = Node::Synthetic { contents };
+        }
+    }
+}
+
+fn entry(node: Node, metadata: Metadata, reason: Reason) -> Entry {
+    let Metadata {
+        mode, uid, gid, mtime, ..
+    } = metadata;
+    Entry {
+        node,
+        mode,
+        uid,
+        gid,
+        mtime,
+        reason,
+    }
+}
+
+fn describe(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "a regular file",
+        Kind::Directory => "a directory",
+        Kind::Symlink => "a symbolic link",
+        Kind::Device => "a device",
+        Kind::Fifo => "a FIFO",
+        Kind::Socket => "a socket",
+    }
+}

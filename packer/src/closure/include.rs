@@ -1,0 +1,84 @@
+//! What `--include` brings: the paths that match, whole trees below directories, and the closure of the programs and libraries there.
+
+use super::error::ClosureError;
+use super::follow::{Demand, Follow, Kinds};
+use super::secrets;
+use crate::elf::ElfError;
+use crate::plan::{Reason, ReasonKind, WarningKind};
+use crate::rootfs::{Kind, Pattern, Resolution, RootPath};
+
+use super::error::ProgramFault;
+
+/// Adds all that matches the pattern.
+pub(super) fn add(follow: &mut Follow<'_>, pattern: &Pattern) -> Result<(), ClosureError> {
+    let rootfs = follow.rootfs();
+    let matched = rootfs.glob(pattern)?;
+    if matched.is_empty() {
+        let path = RootPath::new(pattern.text());
+        follow.entries.warn(
+            WarningKind::EmptyPattern,
+            &path,
+            "nothing in the root file system matches this --include",
+        );
+        return Ok(());
+    }
+    let reason = Reason {
+        kind: ReasonKind::Include,
+        by: None,
+        detail: pattern.text().to_owned(),
+    };
+    for path in matched {
+        let named = path.as_bytes() == RootPath::new(pattern.text()).as_bytes();
+        let mut tree = Vec::new();
+        rootfs.descend(&path, &mut tree)?;
+        tree.sort_unstable();
+        for path in tree {
+            if !named && secrets::is_secret(&path) {
+                let message = "left out: it holds secrets (try: --include with its path, without wildcards)";
+                follow.entries.warn(WarningKind::Secret, &path, message);
+                continue;
+            }
+            add_path(follow, &path, &reason)?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds one path and, where it is a program or a library, what it needs.
+fn add_path(follow: &mut Follow<'_>, path: &RootPath, reason: &Reason) -> Result<(), ClosureError> {
+    let Some(place) = follow.entries.add(path.as_bytes(), reason)? else {
+        return Ok(());
+    };
+    if place.metadata.kind != Kind::File {
+        return Ok(());
+    }
+    let executable = place.metadata.mode & 0o111 != 0;
+    match follow.examine(&place)? {
+        Kinds::Elf(facts) if facts.interpreter.is_some() => {
+            follow.program(path.as_bytes(), reason, Demand::Optional, 0)
+        }
+        Kinds::Elf(facts) => {
+            if facts.has_dynamic {
+                follow.library(&place.path, &facts, reason.clone());
+            }
+            Ok(())
+        }
+        Kinds::Script(_) if executable => follow.program(path.as_bytes(), reason, Demand::Optional, 0),
+        Kinds::Not(ProgramFault::Elf(error)) => {
+            warn_damaged(follow, &place, &error, executable);
+            Ok(())
+        }
+        Kinds::Script(_) | Kinds::Not(_) => Ok(()),
+    }
+}
+
+/// A damaged ELF file is data like any other, unless somebody means to run it.
+fn warn_damaged(follow: &mut Follow<'_>, place: &Resolution, error: &ElfError, executable: bool) {
+    if executable {
+        follow.entries.warn(
+            WarningKind::ForeignFile,
+            &place.path,
+            format!("{error}: packed as it is"),
+        );
+    }
+}

@@ -1,0 +1,64 @@
+//! Files that are of no use to a packed program but of much use to whoever gets hold of it. A wildcard does not take them along.
+
+use std::sync::LazyLock;
+
+use crate::rootfs::{Pattern, RootPath};
+
+/// Password hashes, private keys, the identity of the machine.
+const PATTERNS: &[&str] = &[
+    "/etc/{shadow,gshadow,shadow-,gshadow-,passwd-,group-,opasswd}",
+    "/etc/security/opasswd",
+    "/etc/machine-id",
+    "/var/lib/dbus/machine-id",
+    "/etc/ssh/ssh_host_*_key",
+    "/etc/ssl/private/**",
+    "/etc/pki/tls/private/**",
+    "/etc/krb5.keytab",
+    "/etc/sudoers",
+    "/etc/sudoers.d/**",
+    "/etc/NetworkManager/system-connections/**",
+    "/etc/wpa_supplicant/**",
+    "/etc/wireguard/**",
+    "/var/lib/systemd/random-seed",
+    "/var/lib/systemd/credential.secret",
+    "/{root,home/*}/.{ssh,gnupg,aws,kube,docker,password-store}/**",
+    "/{root,home/*}/.{netrc,pgpass,git-credentials,npmrc,pypirc}",
+    "/{root,home/*}/.{bash,zsh,python,mysql,psql}_history",
+    "/{root,home/*}/.config/polecat/signing.key",
+];
+
+static SECRETS: LazyLock<Vec<Pattern>> =
+    LazyLock::new(|| PATTERNS.iter().filter_map(|text| Pattern::new(text).ok()).collect());
+
+/// Is it one of them?
+pub(super) fn is_secret(path: &RootPath) -> bool {
+    SECRETS.iter().any(|pattern| pattern.matches(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_patterns() {
+        assert_eq!(SECRETS.len(), PATTERNS.len());
+    }
+
+    #[test]
+    fn secrets_and_others() {
+        for (path, expected) in [
+            ("/etc/shadow", true),
+            ("/etc/gshadow-", true),
+            ("/etc/ssh/ssh_host_ed25519_key", true),
+            ("/etc/ssh/ssh_host_ed25519_key.pub", false),
+            ("/etc/ssl/private/snakeoil.key", true),
+            ("/etc/ssl/certs/ca-certificates.crt", false),
+            ("/home/ann/.ssh/id_ed25519", true),
+            ("/root/.netrc", true),
+            ("/root/.bashrc", false),
+            ("/etc/passwd", false),
+        ] {
+            assert_eq!(is_secret(&RootPath::new(path)), expected, "{path}");
+        }
+    }
+}
