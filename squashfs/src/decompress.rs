@@ -75,3 +75,48 @@ impl fmt::Debug for Decompressor {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Decompresses `frame` to at most `room` bytes, through a vector and through a slice, which must agree.
+    fn decompress(decompressors: &Decompressors, frame: &[u8], room: usize) -> Option<Vec<u8>> {
+        let both = decompressors.lend(|decompressor| {
+            decompressor.input(frame.len()).copy_from_slice(frame);
+            let mut vector = Vec::with_capacity(room);
+            let grown = decompressor.decompress(0..frame.len(), &mut vector);
+            let mut slice = vec![0xee; room];
+            let filled = decompressor.decompress(0..frame.len(), slice.as_mut_slice());
+            assert_eq!(grown, filled);
+            assert_eq!(grown.unwrap_or(0), vector.len());
+            assert_eq!(slice[..vector.len()], vector[..]);
+            Ok(grown.map(|_| vector))
+        });
+        both.expect("memory")
+    }
+
+    #[test]
+    fn output_never_outgrows_its_room_and_contexts_outlive_failures() {
+        let decompressors = Decompressors::new();
+        let bytes = vec![7; 10_000];
+        let mut frame = vec![0; zstd_safe::compress_bound(bytes.len())];
+        let length = zstd_safe::compress(frame.as_mut_slice(), &bytes, 3).expect("zstd");
+        frame.truncate(length);
+        for (frame, room, expected) in [
+            (&frame[..], 10_000, Some(10_000)),
+            (&frame[..], 9999, None),
+            (&frame[..], 20_000, Some(10_000)),
+            (&frame[..length - 1], 10_000, None),
+            (&frame[1..], 10_000, None),
+            (&[], 10, Some(0)),
+            (&frame[..], 10_000, Some(10_000)),
+        ] {
+            assert_eq!(
+                decompress(&decompressors, frame, room),
+                expected.map(|length| vec![7; length])
+            );
+        }
+        assert_eq!(lock(&decompressors.idle).len(), 1, "one context did it all");
+    }
+}

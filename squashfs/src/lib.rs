@@ -1,9 +1,37 @@
 //! A lazy, bounded reader of squashfs 4.0 images compressed with zstd.
 //!
 //! [`Image::open`] reads the superblock and nothing else; everything more is read when it is asked for, decompressed
-//! once, and kept in caches with fixed caps. An image is hostile until shown otherwise: every length, index and
-//! reference is checked before it is used, so a bad image gives an [`Error`], and never a panic, an endless loop or an
-//! allocation that does not fit its block size.
+//! once, and kept in caches with fixed caps. Extended attributes are passed over.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let image = squashfs::Image::open(std::fs::File::open("image.squashfs")?)?;
+//! if let Some(at) = image.find(b"/etc/os-release")? {
+//!     let file = image.inode(at)?;
+//!     let mut text = vec![0; 1000];
+//!     let length = image.read(&file, 0, &mut text)?;
+//!     print!("{}", String::from_utf8_lossy(&text[..length]));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Hostile images
+//!
+//! Every length, index and reference is checked before it is used, so a bad image gives an [`Error`] or other contents
+//! than were meant, and never a panic, an endless loop or an allocation larger than a block. Names of entries and
+//! targets of links are fit to be used as such: no `/`, NUL, `.` or `..` in a listing, and no name twice.
+//!
+//! What goes through a whole tree must bound itself: a directory may hold itself, or one of its own ancestors, or stand
+//! in many places. No directory of a sound image is met twice, so a set of the [`InodeRef`]s of directories met is
+//! enough to refuse the others.
+//!
+//! # Memory
+//!
+//! Whatever the image: 2 MiB of metadata, 4 MiB of data blocks, 4 MiB of fragment blocks, four idle decompressors of
+//! about 100 KiB and one block each, 100 KiB of positions; and a block for each thread that reads at the moment.
+//!
+//! The format is that of `doc/format.adoc` in squashfs-tools-ng, the limits those of fs/squashfs in Linux.
 #![forbid(unsafe_code)]
 
 mod blocks;
@@ -16,6 +44,7 @@ mod error;
 mod fragment;
 mod id_table;
 mod inode;
+mod inode_table;
 mod lookup_table;
 mod metadata;
 mod path;
@@ -174,5 +203,19 @@ impl<R: ReadAt> Image<R> {
     /// As [`read`](Self::read).
     pub fn seek_hole(&self, file: &Inode, offset: u64) -> Result<Option<u64>, Error> {
         self.next_hole(file, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_may_share_an_image_and_its_parts() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Image<std::fs::File>>();
+        shared::<ReadDir<'static, std::fs::File>>();
+        shared::<Inode>();
+        shared::<Error>();
     }
 }

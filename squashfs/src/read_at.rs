@@ -49,3 +49,31 @@ impl<T: ReadAt + ?Sized> ReadAt for Arc<T> {
         (**self).read_exact_at(buf, offset)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_inside_its_bounds_only() {
+        let bytes: Arc<Vec<u8>> = Arc::new((0..10).collect());
+        let read = |offset, length| {
+            let mut buf = vec![0xee; length];
+            bytes
+                .read_exact_at(&mut buf, offset)
+                .map(|()| buf)
+                .map_err(|error| error.kind())
+        };
+        let end = Err(io::ErrorKind::UnexpectedEof);
+        for (offset, length, expected) in [
+            (0, 10, Ok((0..10).collect())),
+            (7, 3, Ok(vec![7, 8, 9])),
+            (10, 0, Ok(vec![])),
+            (7, 4, end.clone()),
+            (11, 0, end.clone()),
+            (u64::MAX, 1, end),
+        ] {
+            assert_eq!(read(offset, length), expected, "{length} bytes at {offset}");
+        }
+    }
+}

@@ -156,3 +156,98 @@ impl Superblock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A superblock that is right: 10,000 bytes, the tables one behind the other.
+    fn good() -> [u8; SUPERBLOCK_SIZE] {
+        let mut record = Vec::new();
+        for word in [MAGIC, 5, 1_700_000_000, 4096, 1] {
+            record.extend(word.to_le_bytes());
+        }
+        for half in [ZSTD, 12, 0, 1, 4, 0] {
+            record.extend(half.to_le_bytes());
+        }
+        for place in [7 << 16 | 100, 10_000, 9990, ABSENT, 5000, 6000, 9000, ABSENT] {
+            record.extend(place.to_le_bytes());
+        }
+        record.try_into().expect("96 bytes")
+    }
+
+    #[test]
+    fn fields_are_where_they_belong() {
+        let superblock = Superblock::decode(&good()).expect("good");
+        assert_eq!(superblock.inode_count, 5);
+        assert_eq!(superblock.modification_time, 1_700_000_000);
+        assert_eq!(
+            (superblock.block_size, superblock.fragment_count, superblock.id_count),
+            (4096, 1, 1)
+        );
+        assert_eq!(superblock.root, InodeRef(7 << 16 | 100));
+        assert_eq!(superblock.bytes_used, 10_000);
+        assert_eq!((superblock.inode_table, superblock.directory_table), (5000, 6000));
+        assert_eq!(superblock.directory_table_end, 9000);
+        assert_eq!((superblock.fragment_table, superblock.id_table), (9000, 9990));
+    }
+
+    #[test]
+    fn other_things_are_told_apart() {
+        let decode = |at: usize, value: u8| {
+            let mut record = good();
+            record[at] = value;
+            Superblock::decode(&record)
+        };
+        assert!(matches!(decode(0, b'x'), Err(Error::NotSquashfs)));
+        assert!(matches!(decode(20, 4), Err(Error::Compressor { id: 4 })));
+        assert!(matches!(decode(28, 3), Err(Error::Version { major: 3, minor: 0 })));
+        assert!(matches!(decode(30, 1), Err(Error::Version { major: 4, minor: 1 })));
+    }
+
+    #[test]
+    fn contradictions_are_found() {
+        let table: [(usize, &[u8], &str); 16] = [
+            (4, &[0; 4], "no inodes"),
+            (12, &4097_u32.to_le_bytes(), "impossible block size"),
+            (12, &[0; 4], "impossible block size"),
+            (12, &8192_u32.to_le_bytes(), "block size and its logarithm disagree"),
+            (22, &[11, 0], "impossible block size"),
+            (22, &[21, 0], "impossible block size"),
+            (22, &[13, 0], "block size and its logarithm disagree"),
+            (26, &[0; 2], "no user and group ids"),
+            (40, &u64::MAX.to_le_bytes(), "impossible image size"),
+            (48, &9993_u64.to_le_bytes(), "id table outside the image"),
+            (48, &ABSENT.to_le_bytes(), "id table outside the image"),
+            (64, &95_u64.to_le_bytes(), "inode table inside the superblock"),
+            (64, &6000_u64.to_le_bytes(), "inode table behind the directory table"),
+            (
+                72,
+                &9001_u64.to_le_bytes(),
+                "directory table behind the tables that follow it",
+            ),
+            (80, &ABSENT.to_le_bytes(), "fragment table outside the image"),
+            (32, &(1000_u64 << 16).to_le_bytes(), "root outside the inode table"),
+        ];
+        for (at, bytes, expected) in table {
+            let mut record = good();
+            record[at..at + bytes.len()].copy_from_slice(bytes);
+            match Superblock::decode(&record) {
+                Err(Error::Damaged {
+                    part: Part::Superblock,
+                    what,
+                    ..
+                }) => assert_eq!(what, expected),
+                other => panic!("{expected}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_without_fragments_needs_no_table_of_them() {
+        let mut record = good();
+        record[16..20].fill(0);
+        record[80..88].copy_from_slice(&ABSENT.to_le_bytes());
+        assert_eq!(Superblock::decode(&record).expect("good").directory_table_end, 9990);
+    }
+}

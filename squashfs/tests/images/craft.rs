@@ -26,6 +26,8 @@ pub(crate) struct Craft {
     /// What lies behind the superblock: data and fragment blocks.
     pub(crate) data: Vec<u8>,
     pub(crate) inodes: Vec<u8>,
+    /// The inode table as it lies in the image, if it is not that of `inodes`.
+    pub(crate) inode_table: Option<Vec<u8>>,
     /// Where in `inodes` the root is.
     pub(crate) root: usize,
     pub(crate) directories: Vec<u8>,
@@ -42,6 +44,7 @@ impl Craft {
             block_size: 4096,
             data: Vec::new(),
             inodes: Vec::new(),
+            inode_table: None,
             root: 0,
             directories: Vec::new(),
             fragments: Vec::new(),
@@ -91,10 +94,11 @@ impl Craft {
     pub(crate) fn finish(&self) -> Vec<u8> {
         let mut image = vec![0; SUPERBLOCK_SIZE];
         image.extend_from_slice(&self.data);
-        let inode_table = push_metadata(&mut image, &self.inodes)
-            .first()
-            .copied()
-            .unwrap_or_default();
+        let inode_table = image.len() as u64;
+        match &self.inode_table {
+            Some(table) => image.extend_from_slice(table),
+            None => drop(push_metadata(&mut image, &self.inodes)),
+        }
         let directory_table = image.len() as u64;
         push_metadata(&mut image, &self.directories);
         let fragments: Vec<u8> = self

@@ -7,6 +7,7 @@ mod files;
 mod hostile;
 mod large;
 mod laziness;
+mod lies;
 mod packers;
 mod requirement;
 mod round_trip;
