@@ -12,6 +12,9 @@ pub(crate) const STORED: u32 = 1 << 24;
 /// No fragment.
 pub(crate) const NONE: u32 = u32::MAX;
 
+/// The number of the root, and what directories call their parent.
+pub(crate) const ROOT: u32 = 1;
+
 /// The inode types that tests name.
 pub(crate) const DIRECTORY: u16 = 1;
 pub(crate) const FILE: u16 = 2;
@@ -82,12 +85,16 @@ impl Craft {
 
     /// Appends a basic directory and its listing, and makes it the root.
     pub(crate) fn push_root(&mut self, entries: &[(&[u8], InodeRef)]) -> InodeRef {
-        let listing = listing(entries);
+        self.push_root_listing(listing(entries))
+    }
+
+    /// Appends a basic directory with a listing made before, and makes it the root.
+    pub(crate) fn push_root_listing(&mut self, listing: Vec<u8>) -> InodeRef {
         let (block, offset) = place(self.directories.len());
         let size = u16::try_from(listing.len() + 3).expect("a small listing");
         self.directories.extend(listing);
         self.root = self.inodes.len();
-        self.push_inode(DIRECTORY, 1, &basic_directory(block, size, offset))
+        self.push_inode(DIRECTORY, ROOT, &basic_directory(block, size, offset))
     }
 
     /// The image.
@@ -159,14 +166,14 @@ pub(crate) fn basic_directory(block: u32, size: u16, offset: u16) -> Vec<u8> {
         &2_u32.to_le_bytes(),
         &size.to_le_bytes(),
         &offset.to_le_bytes(),
-        &[9, 0, 0, 0],
+        &ROOT.to_le_bytes(),
     ]
     .concat()
 }
 
 /// What follows the common fields of an extended directory, without its index.
 pub(crate) fn extended_directory(block: u32, size: u32, offset: u16, index_count: u16) -> Vec<u8> {
-    let words = [2, size, block, 9].map(u32::to_le_bytes).concat();
+    let words = [2, size, block, ROOT].map(u32::to_le_bytes).concat();
     [
         &words[..],
         &index_count.to_le_bytes(),
@@ -198,16 +205,20 @@ pub(crate) fn symlink(length: u32, target: &[u8]) -> Vec<u8> {
 
 /// A listing with a run for each entry; the entries are called files, numbered from 2.
 pub(crate) fn listing(entries: &[(&[u8], InodeRef)]) -> Vec<u8> {
-    let mut listing = Vec::new();
-    for (number, (name, at)) in (2..).zip(entries) {
-        let block = u32::try_from(at.0 >> 16).expect("small");
-        let offset = u16::try_from(at.0 & 0xffff).expect("masked");
-        listing.extend([0, block, number].into_iter().flat_map(u32::to_le_bytes));
-        let length = u16::try_from(name.len()).expect("short").wrapping_sub(1);
-        listing.extend([offset, 0, FILE, length].into_iter().flat_map(u16::to_le_bytes));
-        listing.extend_from_slice(name);
-    }
-    listing
+    (2..)
+        .zip(entries)
+        .flat_map(|(number, (name, at))| run(name, *at, FILE, number))
+        .collect()
+}
+
+/// A run of one entry: its name, where its inode is, its basic type and its number.
+pub(crate) fn run(name: &[u8], at: InodeRef, kind: u16, number: u32) -> Vec<u8> {
+    let block = u32::try_from(at.0 >> 16).expect("small");
+    let offset = u16::try_from(at.0 & 0xffff).expect("masked");
+    let length = u16::try_from(name.len()).expect("short").wrapping_sub(1);
+    let header = [0, block, number].map(u32::to_le_bytes).concat();
+    let entry = [offset, 0, kind, length].map(u16::to_le_bytes).concat();
+    [&header, &entry, name].concat()
 }
 
 /// Appends metadata in blocks; gives where they begin.

@@ -2,7 +2,7 @@
 
 use crate::requirement::{met, run_says};
 use crate::snapshot::{self, Record, Snapshot, assert_same, without};
-use crate::{packers, tree};
+use crate::{craft, packers, tree};
 use squashfs::{Image, Kind};
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -172,4 +172,65 @@ fn backhand_with_every_block_size() {
         assert_same(&unpacked, &found, &format!("blocks of {block_size}, unsquashfs"));
         fs::remove_dir_all(&out).expect("remove");
     }
+}
+
+/// What follows the common fields of an inode of each type, 1 to 14, the extended ones with an index of extended
+/// attributes that says there are none.
+fn bodies() -> [Vec<u8>; 14] {
+    let extended = |body: &[u8]| [body, &craft::NONE.to_le_bytes()].concat();
+    let device = |rdev: u32| [3, rdev].map(u32::to_le_bytes).concat();
+    let other = 5_u32.to_le_bytes();
+    let none = (craft::NONE, 0);
+    [
+        craft::basic_directory(0, 3, 0),
+        craft::basic_file(96, none, 3, &[3 | craft::STORED]),
+        craft::symlink(6, b"target"),
+        device(0x1234_5678),
+        device(0x0000_0103),
+        other.to_vec(),
+        other.to_vec(),
+        craft::extended_directory(0, 3, 0, 0),
+        craft::extended_file(96, none, 3, &[3 | craft::STORED]),
+        extended(&craft::symlink(11, b"long target")),
+        extended(&device(0xffff_ffff)),
+        extended(&device(0x0010_0000)),
+        extended(&other),
+        extended(&other),
+    ]
+}
+
+#[test]
+fn every_type_of_inode() {
+    if !met(&["root", "loop"]) {
+        return;
+    }
+    let mut craft = craft::Craft::new();
+    craft.ids = vec![0, 1000, 4_000_000_000];
+    craft.push_data(b"abc");
+    let mut listing = Vec::new();
+    for (kind, body) in (1_u16..).zip(bodies()) {
+        let start = craft.inodes.len();
+        let number = u32::from(kind) + 1;
+        let at = craft.push_inode(kind, number, &body);
+        let time = 4_000_000_000 + u32::from(kind);
+        craft.inodes[start + 2..start + 4].copy_from_slice(&(0o4711 + kind).to_le_bytes());
+        craft.inodes[start + 4..start + 6].copy_from_slice(&(kind % 3).to_le_bytes());
+        craft.inodes[start + 6..start + 8].copy_from_slice(&((kind + 1) % 3).to_le_bytes());
+        craft.inodes[start + 8..start + 12].copy_from_slice(&time.to_le_bytes());
+        let basic = if kind > 7 { kind - 7 } else { kind };
+        listing.extend(craft::run(format!("type {kind:02}").as_bytes(), at, basic, number));
+    }
+    craft.push_root_listing(listing);
+    let mut bytes = craft.finish();
+    let room = TempDir::new().expect("temporary directory");
+    bytes.resize(bytes.len().next_multiple_of(4096), 0);
+    fs::write(room.path().join("image"), bytes).expect("image");
+    let found = snapshot::of_image(&open(&room.path().join("image")));
+    assert_eq!(found.len(), 15);
+    let mounted = Mounted::mount(&room.path().join("image"));
+    assert_same(
+        &found,
+        &snapshot::of_directory(mounted.point.path()),
+        "as the kernel sees it",
+    );
 }
