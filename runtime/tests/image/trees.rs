@@ -96,6 +96,42 @@ fn fuse_mount_is_the_source() {
     }
 }
 
+/// Enough reads at once for the server to call its workers.
+#[test]
+fn many_readers_get_what_each_asked_for() {
+    if skip(&["root", "fuse", "tool:mksquashfs"]) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    fs::create_dir(path.join("source")).unwrap();
+    fs::create_dir(path.join("target")).unwrap();
+    let names: Vec<String> = (0..24).map(|number| format!("file-{number}")).collect();
+    for (seed, name) in names.iter().enumerate() {
+        fs::write(path.join("source").join(name), source::noise(900_000, seed as u64 + 1)).unwrap();
+    }
+    let packed = bundles::pack(&path.join("source"), path, &[]);
+    let outside = Outside::new();
+    apart(|| {
+        let target = path.join("target");
+        let served = outside.serve(packed.verified().image(), &target, OwnerMap::AsStored);
+        std::thread::scope(|scope| {
+            for part in names.chunks(3) {
+                let target = &target;
+                scope.spawn(move || {
+                    for name in part {
+                        assert!(
+                            fs::read(target.join(name)).unwrap() == fs::read(path.join("source").join(name)).unwrap()
+                        );
+                    }
+                });
+            }
+        });
+        let ended = served.end();
+        assert!(ended.result.is_ok() && ended.reports.is_empty(), "{ended:?}");
+    });
+}
+
 #[test]
 fn unpacked_tree_is_the_source() {
     if skip(&["root", "tool:mksquashfs"]) {

@@ -19,8 +19,10 @@ use nix::unistd;
 
 use super::{CheckError, MountError, OwnerMap, VerifiedImage};
 
+mod files;
 mod node;
 mod server;
+mod workers;
 
 /// File system type, `polecat` being the subtype that /proc/mounts shows.
 const KIND: &str = "fuse.polecat";
@@ -87,11 +89,11 @@ pub fn serve_reporting(
         }
         None => ServeError::Image(error),
     })?;
+    let connection = fd.try_clone().map_err(ServeError::Connection)?;
+    let server = server::Server::new(files::Files::new(squashfs, owner), connection, report);
     let mut config = Config::default();
     config.acl = SessionACL::All;
-    config.n_threads = Some(THREADS);
-    let ended =
-        Session::from_fd(server::Server::new(squashfs, owner, report), fd, config.acl, config).and_then(Session::run);
+    let ended = Session::from_fd(server, fd, config.acl, config).and_then(Session::run);
     match (image.failure(), ended) {
         (Some(failure), _) => Err(ServeError::Unverified(failure.clone())),
         // Unmounted before the first request was read.
@@ -100,9 +102,6 @@ pub fn serve_reporting(
         (None, Ok(())) => Ok(()),
     }
 }
-
-/// Threads that answer.
-const THREADS: usize = 1;
 
 /// Why a mount was not served well to its end.
 #[derive(Debug)]

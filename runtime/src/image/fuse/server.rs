@@ -1,11 +1,10 @@
-//! The requests of the kernel, answered from the image.
+//! The requests of the kernel, and their answers.
 
-use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::time::{Duration, SystemTime};
 
 use bundle::layout::BLOCK_SIZE;
@@ -14,20 +13,16 @@ use fuser::{
     LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
     ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
-use squashfs::{Error, Image, Inode, InodeRef};
 
-use super::node;
-use crate::image::{CheckError, OwnerMap, VerifiedImage};
+use super::files::{Files, errno};
+use super::workers::Workers;
+use crate::image::CheckError;
 
 /// How long the kernel may believe what it was told: the image never changes, so until it forgets.
 const TTL: Duration = Duration::from_secs(0x7fff_ffff);
 
 /// Node ids are never used for a second inode.
 const GENERATION: Generation = Generation(0);
-
-/// The offset behind `.` in a listing, and behind `..`. squashfs cookies are larger.
-const BEHIND_DOT: u64 = 1;
-const BEHIND_DOT_DOT: u64 = 2;
 
 /// What is asked of the kernel where it can: listings with attributes, parallel look-ups and listings in a
 /// directory, link targets kept in the page cache, and data that only we could declare stale.
@@ -37,128 +32,50 @@ const WANTED: InitFlags = InitFlags::FUSE_DO_READDIRPLUS
     .union(InitFlags::FUSE_CACHE_SYMLINKS)
     .union(InitFlags::FUSE_EXPLICIT_INVAL_DATA);
 
-thread_local! {
-    /// The data of a reply: as large as the largest read so far, at most 1 MiB.
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// An image as a FUSE file system. Holds no state about what the kernel has looked up.
+/// An image as a FUSE file system.
 pub(super) struct Server<R> {
-    image: Image<VerifiedImage>,
-    owner: OwnerMap,
-    report: R,
-    reported: Once,
+    shared: Arc<Shared<R>>,
+    workers: Workers,
     /// The kernel does without OPEN once it was told `ENOSYS`, and keeps the cache.
     open_is_optional: bool,
     /// The same for OPENDIR.
     opendir_is_optional: bool,
 }
 
-impl<R: Fn(&CheckError) + Send + Sync + 'static> Server<R> {
-    pub(super) fn new(image: Image<VerifiedImage>, owner: OwnerMap, report: R) -> Self {
-        Self {
-            image,
-            owner,
-            report,
-            reported: Once::new(),
-            open_is_optional: false,
-            opendir_is_optional: false,
-        }
-    }
+/// What the workers use as well.
+struct Shared<R> {
+    files: Files,
+    report: R,
+    reported: Once,
+}
 
-    fn reference(&self, ino: INodeNo) -> InodeRef {
-        node::reference(self.image.root(), ino)
-    }
-
-    fn inode(&self, ino: INodeNo) -> Result<Inode, Error> {
-        self.image.inode(self.reference(ino))
-    }
-
-    fn attributes_at(&self, at: InodeRef) -> Result<FileAttr, Error> {
-        let inode = self.image.inode(at)?;
-        Ok(node::attributes(node::id(self.image.root(), at), &inode, self.owner))
-    }
-
-    fn find(&self, parent: INodeNo, name: &OsStr) -> Result<FileAttr, Error> {
-        let directory = self.inode(parent)?;
-        match self.image.lookup(&directory, name.as_bytes())? {
-            Some(at) => self.attributes_at(at),
-            None => Ok(node::negative()),
-        }
-    }
-
-    /// Goes through the listing of `ino` from `offset` on, until `add` says that the reply is full.
-    fn list(
-        &self,
-        ino: INodeNo,
-        offset: u64,
-        mut add: impl FnMut(Listed<'_>) -> Result<bool, Error>,
-    ) -> Result<(), Error> {
-        let directory = self.inode(ino)?;
-        let own = Listed {
-            name: b".",
-            next: BEHIND_DOT,
-            attributes: Attributes::Own,
-        };
-        if offset < BEHIND_DOT && add(own)? {
-            return Ok(());
-        }
-        let parent = Listed {
-            name: b"..",
-            next: BEHIND_DOT_DOT,
-            attributes: Attributes::Parent,
-        };
-        if offset < BEHIND_DOT_DOT && add(parent)? {
-            return Ok(());
-        }
-        let cookie = if offset <= BEHIND_DOT_DOT { 0 } else { offset };
-        for entry in self.image.read_dir(&directory, cookie)? {
-            let entry = entry?;
-            let attributes = Attributes::Of {
-                at: entry.inode_ref,
-                kind: node::file_type(entry.kind),
-            };
-            if add(Listed {
-                name: &entry.name,
-                next: entry.next,
-                attributes,
-            })? {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
+impl<R: Fn(&CheckError)> Shared<R> {
     /// Tells the one who started the server, once, that a block was not what was signed. After the reply, so that the
     /// reader does not wait for whatever comes of it.
     fn report_failure(&self) {
-        if let Some(failure) = self.image.reader().failure() {
+        if let Some(failure) = self.files.failure() {
             self.reported.call_once(|| (self.report)(failure));
         }
     }
 }
 
-/// An entry of a listing.
-struct Listed<'a> {
-    name: &'a [u8],
-    next: u64,
-    attributes: Attributes,
-}
+impl<R: Fn(&CheckError) + Send + Sync + 'static> Server<R> {
+    /// A server for `files`; `connection` is the descriptor that requests come from.
+    pub(super) fn new(files: Files, connection: OwnedFd, report: R) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                files,
+                report,
+                reported: Once::new(),
+            }),
+            workers: Workers::new(connection),
+            open_is_optional: false,
+            opendir_is_optional: false,
+        }
+    }
 
-/// Where the attributes of an entry come from.
-enum Attributes {
-    Own,
-    Parent,
-    Of { at: InodeRef, kind: fuser::FileType },
-}
-
-/// What the caller of a system call is told.
-fn errno(error: &Error) -> Errno {
-    match error {
-        Error::NotADirectory { .. } => Errno::ENOTDIR,
-        Error::NotAFile { .. } | Error::NotASymlink { .. } => Errno::EINVAL,
-        Error::NoMemory => Errno::ENOMEM,
-        _ => Errno::EIO,
+    fn files(&self) -> &Files {
+        &self.shared.files
     }
 }
 
@@ -173,28 +90,32 @@ impl<R: Fn(&CheckError) + Send + Sync + 'static> Filesystem for Server<R> {
         Ok(())
     }
 
+    fn destroy(&mut self) {
+        self.workers.finish();
+    }
+
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        match self.find(parent, name) {
+        match self.files().find(parent, name) {
             Ok(attributes) => reply.entry(&TTL, &attributes, GENERATION),
             Err(error) => reply.error(errno(&error)),
         }
-        self.report_failure();
+        self.shared.report_failure();
     }
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        match self.attributes_at(self.reference(ino)) {
+        match self.files().attributes(ino) {
             Ok(attributes) => reply.attr(&TTL, &attributes),
             Err(error) => reply.error(errno(&error)),
         }
-        self.report_failure();
+        self.shared.report_failure();
     }
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
-        match self.inode(ino).and_then(|link| self.image.read_link(&link)) {
+        match self.files().read_link(ino) {
             Ok(target) => reply.data(&target),
             Err(error) => reply.error(errno(&error)),
         }
-        self.report_failure();
+        self.shared.report_failure();
     }
 
     fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
@@ -227,58 +148,55 @@ impl<R: Fn(&CheckError) + Send + Sync + 'static> Filesystem for Server<R> {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        BUFFER.with_borrow_mut(|buffer| {
-            let size = usize::try_from(size).unwrap_or(usize::MAX);
-            if buffer.len() < size {
-                buffer.resize(size, 0);
-            }
-            let wanted = buffer.get_mut(..size).unwrap_or_default();
-            match self.inode(ino).and_then(|file| self.image.read(&file, offset, wanted)) {
-                Ok(length) => reply.data(wanted.get(..length).unwrap_or_default()),
+        let shared = Arc::clone(&self.shared);
+        self.workers.run(move || {
+            shared.files.read(ino, offset, size, |data| match data {
+                Ok(data) => reply.data(data),
                 Err(error) => reply.error(errno(&error)),
-            }
+            });
+            shared.report_failure();
         });
-        self.report_failure();
     }
 
     fn readdir(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: u64, mut reply: ReplyDirectory) {
-        let listed = self.list(ino, offset, |entry| {
-            let (number, kind) = match entry.attributes {
-                Attributes::Own => (ino, fuser::FileType::Directory),
-                Attributes::Parent => (node::UNKNOWN, fuser::FileType::Directory),
-                Attributes::Of { at, kind } => (node::id(self.image.root(), at), kind),
-            };
-            Ok(reply.add(number, entry.next, kind, OsStr::from_bytes(entry.name)))
+        let listed = self.files().list(ino, offset, |entry| {
+            let (number, kind) = self.files().identify(&entry);
+            Ok(reply.add(number, entry.next, kind, entry.name))
         });
         match listed {
             Ok(()) => reply.ok(),
             Err(error) => reply.error(errno(&error)),
         }
-        self.report_failure();
+        self.shared.report_failure();
     }
 
     fn readdirplus(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: u64, mut reply: ReplyDirectoryPlus) {
-        let listed = self.list(ino, offset, |entry| {
-            let attributes = match entry.attributes {
-                Attributes::Own => self.attributes_at(self.reference(ino))?,
-                Attributes::Parent => node::parent(),
-                Attributes::Of { at, .. } => self.attributes_at(at)?,
-            };
-            let name = OsStr::from_bytes(entry.name);
-            Ok(reply.add(attributes.ino, entry.next, name, &TTL, &attributes, GENERATION))
+        let listed = self.files().list(ino, offset, |entry| {
+            let attributes: FileAttr = self.files().describe(&entry)?;
+            Ok(reply.add(attributes.ino, entry.next, entry.name, &TTL, &attributes, GENERATION))
         });
         match listed {
             Ok(()) => reply.ok(),
             Err(error) => reply.error(errno(&error)),
         }
-        self.report_failure();
+        self.shared.report_failure();
     }
 
     fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
-        let blocks = self.image.reader().length() / BLOCK_SIZE;
-        let inodes = self.image.superblock().inode_count.into();
+        let image = self.files().image();
+        let blocks = image.reader().length() / BLOCK_SIZE;
         let block_size = 4096;
-        reply.statfs(blocks, 0, 0, inodes, 0, block_size, 256, block_size);
+        let name_max = 255;
+        reply.statfs(
+            blocks,
+            0,
+            0,
+            image.superblock().inode_count.into(),
+            0,
+            block_size,
+            name_max,
+            block_size,
+        );
     }
 
     // The mount is read-only and stays so unless someone remounts it; these answer then.

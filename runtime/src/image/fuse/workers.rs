@@ -1,0 +1,156 @@
+//! Help with reads, when there is more than one to answer.
+//!
+//! One thread takes the kernel's requests. Several that wait for them would be faster where several processes read,
+//! and slower for one that starts: each request would wake another of them, a third of a start more. So the one thread
+//! answers itself, and gives a read away only if the kernel has the next request waiting and a worker has nothing to
+//! do. Workers are started once that has happened often, which it does not while a short program starts.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+/// Most workers: decompression beyond four cores is rarely what one program waits for.
+const MOST: usize = 3;
+
+/// Reads behind which another request waited, before workers are started: `true` has 28 reads in all.
+const PATIENCE: usize = 64;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Threads that answer reads.
+#[derive(Debug)]
+pub(super) struct Workers {
+    /// The connection, to see whether a request waits.
+    connection: OwnedFd,
+    team: OnceLock<Team>,
+    /// Reads behind which another request waited.
+    contended: AtomicUsize,
+    /// Jobs that were given away and are not done.
+    busy: Arc<AtomicUsize>,
+}
+
+#[derive(Debug, Default)]
+struct Team {
+    jobs: Option<Sender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    pub(super) fn new(connection: OwnedFd) -> Self {
+        Self {
+            connection,
+            team: OnceLock::new(),
+            contended: AtomicUsize::new(0),
+            busy: Arc::default(),
+        }
+    }
+
+    /// Does `job` here, or has it done while the caller goes on.
+    pub(super) fn run(&self, job: impl FnOnce() + Send + 'static) {
+        if !self.another_waits() || self.contended.fetch_add(1, Ordering::Relaxed) < PATIENCE {
+            return job();
+        }
+        let team = self.team.get_or_init(|| Team::start(&self.busy));
+        match &team.jobs {
+            Some(jobs) if self.busy.load(Ordering::Relaxed) < team.threads.len() => {
+                self.busy.fetch_add(1, Ordering::Relaxed);
+                if let Err(mpsc::SendError(job)) = jobs.send(Box::new(job)) {
+                    job();
+                }
+            }
+            _ => job(),
+        }
+    }
+
+    /// Waits until everything that was given away is done.
+    pub(super) fn finish(&mut self) {
+        let Some(team) = self.team.take() else { return };
+        drop(team.jobs);
+        for thread in team.threads {
+            // A worker that panicked has dropped its reply, which answers EIO.
+            thread.join().unwrap_or_default();
+        }
+    }
+
+    /// Whether the kernel has a request ready. If it cannot be asked, the caller works alone.
+    fn another_waits(&self) -> bool {
+        let mut fds = [PollFd::new(self.connection.as_fd(), PollFlags::POLLIN)];
+        matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1..)) && fds[0].any() == Some(true)
+    }
+}
+
+impl Team {
+    /// As many as there are processors beside the one that takes the requests. None if the system has no threads left.
+    fn start(busy: &Arc<AtomicUsize>) -> Self {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let (sender, jobs) = mpsc::channel();
+        let jobs = Arc::new(Mutex::new(jobs));
+        let worker = |number| {
+            let (jobs, busy) = (Arc::clone(&jobs), Arc::clone(busy));
+            thread::Builder::new()
+                .name(format!("read-{number}"))
+                .spawn(move || work(&jobs, &busy))
+                .ok()
+        };
+        let threads = (1..processors.min(MOST + 1)).map_while(worker).collect();
+        Self {
+            jobs: Some(sender),
+            threads,
+        }
+    }
+}
+
+fn work(jobs: &Mutex<Receiver<Job>>, busy: &AtomicUsize) {
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        job();
+        busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// A connection on which a request waits, or none does.
+    fn connection(waiting: bool) -> (OwnedFd, UnixStream) {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        if waiting {
+            std::io::Write::write_all(&mut theirs, b"request").unwrap();
+        }
+        (ours.into(), theirs)
+    }
+
+    #[test]
+    fn alone_where_nothing_waits() {
+        let (ours, _theirs) = connection(false);
+        let workers = Workers::new(ours);
+        let here = thread::current().id();
+        workers.run(move || assert_eq!(thread::current().id(), here));
+        assert!(workers.team.get().is_none());
+    }
+
+    #[test]
+    fn everything_is_done_once_by_the_end() {
+        let (ours, _theirs) = connection(true);
+        let mut workers = Workers::new(ours);
+        let done = Arc::new(AtomicUsize::new(0));
+        for _ in 0..1000 {
+            let done = Arc::clone(&done);
+            workers.run(move || {
+                done.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        workers.finish();
+        assert_eq!(done.load(Ordering::Relaxed), 1000);
+        assert_eq!(workers.busy.load(Ordering::Relaxed), 0);
+    }
+}
