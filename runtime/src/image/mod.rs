@@ -11,6 +11,7 @@ pub mod fuse;
 pub mod kernel_loop;
 mod mount_error;
 mod owner;
+mod sweep;
 pub mod unpack;
 mod verified;
 

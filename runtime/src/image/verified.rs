@@ -10,9 +10,7 @@ use bundle::layout::{BLOCK_LENGTH, BLOCK_SIZE};
 use bundle::manifest::{Manifest, ManifestError};
 
 use super::CheckError;
-
-/// How much [`VerifiedImage::check_all`] reads at once, bytes: a multiple of a block, and what is read ahead at most.
-const CHUNK_LENGTH: usize = 1 << 20;
+use super::sweep::Sweep;
 
 /// The image of a verified bundle: bytes come out of it checked or not at all. Cheap to clone.
 ///
@@ -89,17 +87,8 @@ impl VerifiedImage {
     ///
     /// # Errors
     /// The first block that cannot be read or is not what was signed.
-    pub fn check_all(&self, mut progress: impl FnMut(u64)) -> Result<(), CheckError> {
-        let mut buffer = vec![0; CHUNK_LENGTH];
-        let mut done = 0;
-        while done < self.length() {
-            let left = usize::try_from(self.length() - done).unwrap_or(usize::MAX);
-            let chunk = buffer.get_mut(..left.min(CHUNK_LENGTH)).unwrap_or_default();
-            self.read_blocks(chunk, done / BLOCK_SIZE)?;
-            done += chunk.len() as u64;
-            progress(done);
-        }
-        Ok(())
+    pub fn check_all(&self, progress: impl FnMut(u64)) -> Result<(), CheckError> {
+        Sweep::new(self).run(progress).inspect_err(|error| self.note(error))
     }
 
     /// The first read since the image was made, through this handle or a clone of it, that found the file not to be
@@ -133,8 +122,13 @@ impl VerifiedImage {
         Ok(())
     }
 
-    /// Fills `blocks`, a whole number of blocks inside the image, from block `first` on. What fails is wiped.
+    /// [`check_blocks`](Self::check_blocks) that is remembered when it fails.
     fn read_blocks(&self, blocks: &mut [u8], first: u64) -> Result<(), CheckError> {
+        self.check_blocks(blocks, first).inspect_err(|error| self.note(error))
+    }
+
+    /// Fills `blocks`, a whole number of blocks inside the image, from block `first` on. What fails is wiped.
+    pub(super) fn check_blocks(&self, blocks: &mut [u8], first: u64) -> Result<(), CheckError> {
         let shared = &*self.shared;
         let offset = shared.offset + first * BLOCK_SIZE;
         let checked = match shared.file.read_exact_at(blocks, offset) {
@@ -144,12 +138,13 @@ impl VerifiedImage {
                 .map_err(|error| CheckError::of(&error, shared.offset, first)),
             Err(error) => Err(CheckError::read(offset, &error)),
         };
-        checked.inspect_err(|error| {
-            blocks.fill(0);
-            if error.is_tampering() {
-                shared.failure.get_or_init(|| error.clone());
-            }
-        })
+        checked.inspect_err(|_| blocks.fill(0))
+    }
+
+    fn note(&self, error: &CheckError) {
+        if error.is_tampering() {
+            self.shared.failure.get_or_init(|| error.clone());
+        }
     }
 }
 

@@ -63,6 +63,36 @@ fn a_whole_check_names_the_block() {
     assert_eq!(told.last(), Some(&(packed.image_blocks * 4096)));
 }
 
+/// An image that is worth several threads: of many wrong blocks the first is named, whoever finds it.
+#[test]
+fn a_large_check_names_the_first_block() {
+    if skip(&["tool:mksquashfs"]) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("source");
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("large"), noise(8 << 20, 5)).unwrap();
+    let packed = bundles::pack(&source, directory.path(), &[]);
+    let mut told = Vec::new();
+    packed.verified().image().check_all(|done| told.push(done)).unwrap();
+    assert!(told.is_sorted() && told.len() > 1, "{told:?}");
+    assert_eq!(told.last(), Some(&(packed.image_blocks * 4096)));
+    for first in [0, 63, 64, 700, packed.image_blocks - 1] {
+        for block in (first..packed.image_blocks).step_by(50) {
+            packed.flip(packed.offset_in(block));
+        }
+        let error = packed.verified().image().check_all(|_| ()).unwrap_err();
+        assert!(
+            matches!(error, CheckError::Damaged { block, level: 0, .. } if block == first),
+            "{first}: {error}"
+        );
+        for block in (first..packed.image_blocks).step_by(50) {
+            packed.flip(packed.offset_in(block));
+        }
+    }
+}
+
 /// The inverse of [`first_beneath`].
 fn first_flipped(packed: &Packed, block: u64, level: usize) -> u64 {
     match level {
