@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use oracle::Trace;
 use polecat::elf::{ElfFacts, ElfStore};
-use polecat::ldso::{Cause, Loader, Main, Process, Processor};
+use polecat::ldso::{Cause, Loader, Main, Process};
 use polecat::rootfs::{Kind, RootPath, Rootfs};
 
 /// Asks the loader about each file of a list; `$1` is the root, `$2` a static busybox, `$3` the list. A library is given to the loader
@@ -112,29 +112,6 @@ fn specimens(store: &ElfStore<'_>) -> Vec<Specimen> {
     found
 }
 
-/// The processor of this machine, as the root's own loader sees it.
-fn processor(loader: &Loader, root: &Path) -> Processor {
-    let script = r#"mount -t proc proc "$1/proc"; chroot "$1" "$2" --help"#;
-    let help = oracle::in_mount_namespace(script, &[root, loader.path.as_path()]);
-    let help = String::from_utf8(help).expect("UTF-8");
-    let level = help
-        .lines()
-        .filter(|line| line.starts_with("  x86-64-v") && line.contains("(supported"))
-        .count();
-    let platform = help
-        .lines()
-        .find_map(|line| line.trim().split_once(" (AT_PLATFORM"))
-        .map(|(name, _)| name.to_owned());
-    let kinds = loader
-        .processors()
-        .into_iter()
-        .filter(|processor| processor.level == level);
-    kinds
-        .into_iter()
-        .find(|processor| platform.as_deref().is_none_or(|name| processor.platform == Some(name)))
-        .expect("a known processor")
-}
-
 /// What the emulation loaded, as the loader prints it.
 fn as_trace(process: &Process, loader: &Loader, first: usize) -> Trace {
     let mut trace = Trace::default();
@@ -177,7 +154,7 @@ fn every_file_loads_what_its_loader_loads() {
         .find_map(|specimen| specimen.facts.interpreter.clone())
         .expect("a program");
     let loader = Loader::open(&store, &interpreter).expect("its loader");
-    let processor = processor(&loader, &root);
+    let processor = oracle::processor(&loader, &root);
     let answers = ask(&root, &busybox, &specimens, &loader);
 
     let mut compared = BTreeMap::<&str, usize>::new();
@@ -221,7 +198,7 @@ fn extension_modules_load_what_their_loader_loads() {
         .path;
     let facts = store.facts(&python).expect("readable").expect("ELF");
     let loader = Loader::open(&store, facts.interpreter.as_deref().expect("dynamic")).expect("its loader");
-    let processor = processor(&loader, &root);
+    let processor = oracle::processor(&loader, &root);
     let identity = rootfs.lstat(&python).expect("python3").identity;
     let process = loader
         .load(

@@ -92,29 +92,42 @@ impl<'a> Entries<'a> {
         Ok(())
     }
 
-    /// Follows the link that `asked` ends at.
+    /// Follows the link that `asked` ends at, and the links after it.
     fn add_targets(&mut self, path: &[u8], asked: Resolution) -> Result<Option<Resolution>, RootfsError> {
-        let end = match self.rootfs.resolve(path, Last::Follow) {
-            Ok(end) => end,
+        match self.rootfs.resolve(path, Last::Follow) {
+            Ok(end)
+                if VIRTUAL
+                    .iter()
+                    .any(|directory| end.path.is_within(&RootPath::new(directory))) =>
+            {
+                return Ok(None);
+            }
+            Ok(_) => {}
             // A link may dangle: that is how it is in the root file system.
             Err(error) if is_absence(error.errno()) => return Ok(None),
             Err(error) => return Err(error),
-        };
-        self.add_way(&end, &end.path);
-        let link = end.links.last().unwrap_or(&asked.path);
-        let target = self.rootfs.read_link(link)?;
-        let reason = Reason {
-            kind: ReasonKind::Symlink,
-            by: Some(link.clone()),
-            detail: printable(&target),
-        };
-        if VIRTUAL
-            .iter()
-            .any(|directory| end.path.is_within(&RootPath::new(directory)))
-        {
-            return Ok(None);
         }
-        Ok(self.insert(&end.path, end.metadata, reason)?.then_some(end))
+        let mut at = asked;
+        while at.metadata.kind == Kind::Symlink {
+            let target = self.rootfs.read_link(&at.path)?;
+            let reason = Reason {
+                kind: ReasonKind::Symlink,
+                by: Some(at.path.clone()),
+                detail: printable(&target),
+            };
+            let directory = at.path.parent().unwrap_or_else(RootPath::root);
+            let next = if target.starts_with(b"/") {
+                target
+            } else {
+                [directory.as_bytes(), b"/", &target].concat()
+            };
+            at = self.rootfs.resolve(next, Last::Keep)?;
+            self.add_way(&at, &at.path);
+            if !self.insert(&at.path, at.metadata, reason)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(at))
     }
 
     /// Adds the links and directories that were passed through.

@@ -167,6 +167,14 @@ impl<'a> Follow<'a> {
         })
     }
 
+    /// Does the file begin as an ELF file does?
+    pub(super) fn is_elf(&self, path: &RootPath) -> Result<bool, RootfsError> {
+        Ok(!matches!(
+            self.store.facts(path)?,
+            Err(ElfError::NotElf | ElfError::TooShort)
+        ))
+    }
+
     /// The first bytes of a file.
     fn head(&self, path: &RootPath) -> Result<Vec<u8>, RootfsError> {
         use std::os::unix::fs::FileExt;

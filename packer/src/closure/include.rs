@@ -53,6 +53,9 @@ fn add_path(follow: &mut Follow<'_>, path: &RootPath, reason: &Reason) -> Result
         return Ok(());
     }
     let executable = place.metadata.mode & 0o111 != 0;
+    if !executable && !follow.is_elf(&place.path)? {
+        return Ok(());
+    }
     match follow.examine(&place)? {
         Kinds::Elf(facts) if facts.interpreter.is_some() => {
             follow.program(path.as_bytes(), reason, Demand::Optional, 0)

@@ -30,9 +30,12 @@ const PATTERNS: &[&str] = &[
 static SECRETS: LazyLock<Vec<Pattern>> =
     LazyLock::new(|| PATTERNS.iter().filter_map(|text| Pattern::new(text).ok()).collect());
 
+/// Where they all are, to ask the patterns about few paths only.
+const PLACES: [&[u8]; 4] = [b"/etc/", b"/var/lib/", b"/root/", b"/home/"];
+
 /// Is it one of them?
 pub(super) fn is_secret(path: &RootPath) -> bool {
-    SECRETS.iter().any(|pattern| pattern.matches(path))
+    PLACES.iter().any(|place| path.as_bytes().starts_with(place)) && SECRETS.iter().any(|pattern| pattern.matches(path))
 }
 
 #[cfg(test)]
@@ -40,8 +43,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_are_patterns() {
+    fn all_are_patterns_of_their_places() {
         assert_eq!(SECRETS.len(), PATTERNS.len());
+        for pattern in PATTERNS {
+            let literal = pattern.split(['*', '{']).next().unwrap_or_default();
+            assert!(
+                literal == "/" || PLACES.iter().any(|place| literal.as_bytes().starts_with(place)),
+                "{pattern}"
+            );
+        }
     }
 
     #[test]

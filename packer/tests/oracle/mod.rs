@@ -3,8 +3,12 @@
 #![allow(dead_code)] // Each test binary uses its own part.
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use polecat::ldso::{Loader, Processor};
+use polecat::plan::{Node, Plan};
 
 /// Says why a test does not run; panics where POLECAT_TEST_REQUIRE names what is missing, or `all`.
 pub(crate) fn skip(missing: &str, why: &str) {
@@ -105,4 +109,44 @@ pub(crate) fn static_busybox() -> Option<PathBuf> {
     let file = std::fs::File::open(&busybox).ok()?;
     let facts = polecat::elf::ElfFacts::read(&file).ok()?;
     (facts.interpreter.is_none() && facts.dependencies.is_empty()).then_some(busybox)
+}
+
+/// The processor of this machine as the loader of `root` sees it; the first one for loaders that do not tell.
+pub(crate) fn processor(loader: &Loader, root: &Path) -> Processor {
+    let kinds = loader.processors();
+    if loader.is_musl() {
+        return kinds.into_iter().next().expect("a processor");
+    }
+    let script = r#"mount -t proc proc "$1/proc"; chroot "$1" "$2" --help"#;
+    let help = in_mount_namespace(script, &[root, loader.path.as_path()]);
+    let help = String::from_utf8(help).expect("UTF-8");
+    let level = help
+        .lines()
+        .filter(|line| line.starts_with("  x86-64-v") && line.contains("(supported"))
+        .count();
+    let platform = help
+        .lines()
+        .find_map(|line| line.trim().split_once(" (AT_PLATFORM"))
+        .map(|(name, _)| name);
+    let is_this = |kind: &Processor| kind.level == level && platform.is_none_or(|name| kind.platform == Some(name));
+    kinds.into_iter().find(is_this).expect("a known processor")
+}
+
+/// Writes the entries of a plan into the directory `tree`, with their modes.
+pub(crate) fn write_tree(plan: &Plan, root: &Path, tree: &Path) {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    for (path, entry) in &plan.entries {
+        let to = tree.join(path.relative());
+        match &entry.node {
+            Node::Directory if path.is_root() => continue,
+            Node::Directory => fs::create_dir(&to).expect("a directory"),
+            Node::File { .. } => drop(fs::copy(root.join(path.relative()), &to).expect("copied")),
+            Node::Synthetic { contents } => fs::write(&to, contents).expect("written"),
+            Node::Symlink { target } => symlink(std::ffi::OsStr::from_bytes(target), &to).expect("a link"),
+        }
+        if !matches!(entry.node, Node::Symlink { .. }) {
+            fs::set_permissions(&to, Permissions::from_mode(entry.mode)).expect("its mode");
+        }
+    }
 }
