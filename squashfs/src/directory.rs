@@ -3,15 +3,17 @@
 use crate::Image;
 use crate::cursor::Cursor;
 use crate::error::{Error, Part};
-use crate::inode::{Inode, InodeRef, Kind, Listing};
-use crate::metadata::{METADATA_SIZE, Position, Region, Stream};
+use crate::inode::{InodeRef, Kind, Listing};
+use crate::metadata::{Position, Region, Stream};
 use crate::read_at::ReadAt;
-use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Deref;
 
 /// The longest name of a directory entry, in bytes (`SQUASHFS_NAME_LEN`).
 pub const NAME_MAX: usize = 256;
+
+/// What is wrong with an entry that is called as none may be.
+pub(crate) const NO_NAME: &str = "impossible name of a directory entry";
 
 /// Bytes of the header of a run.
 const RUN_SIZE: u32 = 12;
@@ -21,9 +23,6 @@ const RUN_MAX: u32 = 256;
 
 /// Bytes of an entry before its name.
 const ENTRY_SIZE: u32 = 8;
-
-/// Bytes of an entry of a directory's index before its name.
-const INDEX_SIZE: usize = 12;
 
 /// The name of a directory entry: 1 to [`NAME_MAX`] bytes, no `/`, no NUL, neither `.` nor `..`.
 #[derive(Clone, Copy)]
@@ -39,8 +38,8 @@ impl Name {
         length: 0,
     };
 
-    /// Reads a name of `length` bytes, and checks it. `None` when it is none.
-    fn read<R: ReadAt>(&mut self, stream: &mut Stream<'_, R>, length: u32) -> Result<Option<()>, Error> {
+    /// Reads a name of `length` bytes. `None` when that is too long.
+    pub(crate) fn read<R: ReadAt>(&mut self, stream: &mut Stream<'_, R>, length: u32) -> Result<Option<()>, Error> {
         self.length = 0;
         let Some(bytes) = usize::try_from(length)
             .ok()
@@ -49,13 +48,15 @@ impl Name {
             return Ok(None);
         };
         stream.read(bytes)?;
-        if matches!(&*bytes, b"" | b"." | b"..") || bytes.iter().any(|byte| matches!(byte, 0 | b'/')) {
-            return Ok(None);
-        }
         // At most NAME_MAX.
         self.length = u16::try_from(length).unwrap_or(0);
         Ok(Some(()))
     }
+}
+
+/// Whether an entry of a directory may be called so.
+pub(crate) fn is_name(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..") && name.len() <= NAME_MAX && !name.iter().any(|byte| matches!(byte, 0 | b'/'))
 }
 
 impl Deref for Name {
@@ -89,6 +90,19 @@ pub(crate) struct Place {
     run: Run,
 }
 
+impl Place {
+    /// The place of a run, before its header.
+    pub(crate) fn run(passed: u32, at: Position) -> Self {
+        let run = Run::default();
+        Self { passed, at, run }
+    }
+
+    /// Whether a run begins here.
+    pub(crate) const fn is_run(&self) -> bool {
+        self.run.left == 0
+    }
+}
+
 /// What the header of a run says of the entries that follow.
 #[derive(Debug, Clone, Copy, Default)]
 struct Run {
@@ -113,15 +127,7 @@ pub(crate) struct Entries<'a, R> {
 impl<'a, R: ReadAt> Entries<'a, R> {
     /// The entries from the start of a listing that is not empty.
     pub(crate) fn open(image: &'a Image<R>, listing: &Listing) -> Result<Self, Error> {
-        Self::resume(
-            image,
-            listing,
-            Place {
-                passed: 0,
-                at: listing.start,
-                run: Run::default(),
-            },
-        )
+        Self::resume(image, listing, Place::run(0, listing.start))
     }
 
     /// The entries from a place that [`Entries::place`] gave.
@@ -149,7 +155,7 @@ impl<'a, R: ReadAt> Entries<'a, R> {
         self.stream.damaged(what)
     }
 
-    /// Reads the next entry and its name; `None` at the end.
+    /// Reads the next entry and its name, which may be [none](is_name); `None` at the end.
     pub(crate) fn next(&mut self, name: &mut Name) -> Result<Option<Entry>, Error> {
         if self.run.left == 0 {
             if self.passed >= self.length {
@@ -171,7 +177,7 @@ impl<'a, R: ReadAt> Entries<'a, R> {
         let length = u32::from(fields.u16()) + 1;
         self.pass(length)?;
         if name.read(&mut self.stream, length)?.is_none() {
-            return Err(self.damaged("impossible name of a directory entry"));
+            return Err(self.damaged(NO_NAME));
         }
         self.run.left -= 1;
         Ok(Some(Entry {
@@ -216,56 +222,5 @@ impl<R: ReadAt> Image<R> {
             start: self.superblock.directory_table,
             end: self.superblock.directory_table_end,
         }
-    }
-
-    /// See [`Image::lookup`].
-    pub(crate) fn find_entry(&self, directory: &Inode, wanted: &[u8]) -> Result<Option<Entry>, Error> {
-        let listing = directory.listing()?;
-        if listing.length == 0 || wanted.is_empty() || wanted.len() > NAME_MAX {
-            return Ok(None);
-        }
-        let mut entries = Entries::resume(self, listing, self.indexed_place(listing, wanted)?)?;
-        let mut name = Name::EMPTY;
-        while let Some(entry) = entries.next(&mut name)? {
-            match (*name).cmp(wanted) {
-                Ordering::Less => {}
-                Ordering::Equal => return Ok(Some(entry)),
-                Ordering::Greater => break,
-            }
-        }
-        Ok(None)
-    }
-
-    /// The last run that the directory's index knows to begin at or before `wanted`; the first without an index.
-    fn indexed_place(&self, listing: &Listing, wanted: &[u8]) -> Result<Place, Error> {
-        let mut place = Place {
-            passed: 0,
-            at: listing.start,
-            run: Run::default(),
-        };
-        if listing.index_count == 0 {
-            return Ok(place);
-        }
-        let mut stream = Stream::open(self, self.inode_region(), listing.index)?;
-        let mut name = Name::EMPTY;
-        for _ in 0..listing.index_count {
-            let mut record = [0; INDEX_SIZE];
-            stream.read(&mut record)?;
-            let mut fields = Cursor::new(&record);
-            let (passed, block, length) = (fields.u32(), fields.u32(), fields.u32().saturating_add(1));
-            if name.read(&mut stream, length)?.is_none() {
-                return Err(stream.damaged("impossible name in a directory index"));
-            }
-            if *name > *wanted {
-                break;
-            }
-            // The listing as a whole is cut into metadata blocks, so where a byte of it is in its block follows.
-            let offset = (u64::from(listing.start.offset) + u64::from(passed)) % METADATA_SIZE as u64;
-            place.passed = passed;
-            place.at.block = self.superblock.directory_table.saturating_add(u64::from(block));
-            // The remainder of a division by METADATA_SIZE fits.
-            place.at.offset = u16::try_from(offset).unwrap_or(0);
-        }
-        Ok(place)
     }
 }

@@ -29,7 +29,7 @@
 //! # Memory
 //!
 //! Whatever the image: 2 MiB of metadata, 4 MiB of data blocks, 4 MiB of fragment blocks, four idle decompressors of
-//! about 100 KiB and one block each, 100 KiB of positions; and a block for each thread that reads at the moment.
+//! about 100 KiB and one block each, 300 KiB of positions in long listings and files; and a block for each thread that reads at the moment.
 //!
 //! The format is that of `doc/format.adoc` in squashfs-tools-ng, the limits those of fs/squashfs in Linux.
 #![forbid(unsafe_code)]
@@ -40,6 +40,7 @@ mod cursor;
 mod data;
 mod decompress;
 mod directory;
+mod directory_index;
 mod error;
 mod fragment;
 mod id_table;
@@ -63,6 +64,7 @@ use blocks::Waypoints;
 use cache::Cache;
 use data::{DATA_CACHE_BYTES, DataBlock};
 use decompress::Decompressors;
+use directory_index::{SIGNPOST_CACHE_BYTES, Signposts};
 use fragment::FRAGMENT_CACHE_BYTES;
 use lookup_table::LookupTable;
 use metadata::{METADATA_CACHE_BYTES, MetadataBlock};
@@ -82,6 +84,7 @@ pub struct Image<R> {
     fragment_table: LookupTable,
     waypoints: Waypoints,
     places: Places,
+    signposts: Cache<Signposts>,
 }
 
 impl<R: ReadAt> Image<R> {
@@ -110,6 +113,7 @@ impl<R: ReadAt> Image<R> {
             fragment_table: fragment::fragment_table(&superblock),
             waypoints: Waypoints::new(),
             places: Places::new(),
+            signposts: Cache::new(SIGNPOST_CACHE_BYTES),
         })
     }
 

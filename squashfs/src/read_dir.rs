@@ -2,7 +2,7 @@
 
 use crate::Image;
 use crate::cache::lock;
-use crate::directory::{Entries, Name, Place};
+use crate::directory::{Entries, NO_NAME, Name, Place, is_name};
 use crate::error::Error;
 use crate::inode::{Inode, InodeRef, Kind, Listing};
 use crate::metadata::Position;
@@ -109,6 +109,9 @@ impl<'a, R: ReadAt> ReadDir<'a, R> {
         let Some(entry) = entries.next(&mut name)? else {
             return Ok(None);
         };
+        if !is_name(&name) {
+            return Err(entries.damaged(NO_NAME));
+        }
         // Also keeps a name from coming twice: what unpacks a tree relies on it.
         if *name <= *self.name {
             return Err(entries.damaged("directory entries out of order"));

@@ -4,6 +4,7 @@ use crate::craft::{self, Craft};
 use crate::packers::{self, NewFile};
 use crate::requirement::met;
 use squashfs::{DirEntry, Error, Image, Inode, InodeRef, ReadAt};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use tempfile::TempDir;
 
@@ -96,46 +97,68 @@ fn cookies_that_were_never_given_end_or_go_on_at_an_entry() {
     }
 }
 
+/// Names that differ in length, in no order.
+fn name(number: u32) -> String {
+    format!("{:0width$}", number * 2, width = 5 + (number % 3) as usize * 40)
+}
+
+/// How many entries the large directory has: enough for many runs and metadata blocks.
+const MANY: u32 = 3000;
+
+/// Looks every name up in the directory `many`, and some that are not there.
+fn look_up_many<R: ReadAt>(image: &Image<R>) {
+    let names: HashSet<Vec<u8>> = (0..MANY).map(|number| name(number).into_bytes()).collect();
+    let dir = directory(image, b"many");
+    let is_found = |name: &[u8]| image.lookup(&dir, name).expect("look-up").is_some();
+    for number in 0..MANY {
+        let there = name(number);
+        let odd = format!("{:05}", number * 2 + 1);
+        for name in [
+            &there,
+            &format!("{there} "),
+            &format!("{there}\0"),
+            &there[1..].to_owned(),
+            &odd,
+        ] {
+            assert_eq!(is_found(name.as_bytes()), names.contains(name.as_bytes()), "{name:?}");
+        }
+    }
+    for entry in image.read_dir(&dir, 0).expect("listing") {
+        let entry = entry.expect("entry");
+        assert_eq!(image.lookup(&dir, &entry.name).expect("look-up"), Some(entry.inode_ref));
+    }
+    let long = [b'0'; 300];
+    let nowhere: [&[u8]; 8] = [b"", b".", b"..", b"/", b"\0", b"\xff", &long[..256], &long];
+    for absent in nowhere {
+        assert!(!is_found(absent), "{absent:?}");
+    }
+}
+
 #[test]
-fn look_ups_find_what_is_there_and_nothing_else() {
+fn look_ups_with_an_index_find_what_is_there_and_nothing_else() {
     if !met(&["tool:mksquashfs"]) {
         return;
     }
     let room = TempDir::new().expect("temporary directory");
     let (tree, out) = (room.path().join("tree"), room.path().join("image"));
-    fs::create_dir(&tree).expect("tree");
-    let name = |number: u32| format!("{:0width$}", number * 2, width = 5 + (number % 3) as usize * 40);
-    for number in 0..3000 {
-        fs::write(tree.join(name(number)), []).expect("file");
+    fs::create_dir_all(tree.join("many")).expect("tree");
+    for number in 0..MANY {
+        fs::write(tree.join("many").join(name(number)), []).expect("file");
     }
     packers::mksquashfs(&tree, &out, &[]);
-    let image = Image::open(File::open(&out).expect("image")).expect("opens");
-    let root = image.inode(image.root()).expect("root");
-    for number in 0..3000 {
-        let there = name(number);
-        assert!(
-            image.lookup(&root, there.as_bytes()).expect("look-up").is_some(),
-            "{there}"
-        );
-        for absent in [
-            format!("{there} "),
-            format!("{there}\0"),
-            there[1..].to_owned(),
-            format!("{:05}", number * 2 + 1),
-        ] {
-            let is_there = tree.join(absent.replace('\0', "\u{1}")).exists();
-            assert_eq!(
-                image.lookup(&root, absent.as_bytes()).expect("look-up").is_some(),
-                is_there,
-                "{absent:?}"
-            );
-        }
-    }
-    let long = [b'0'; 300];
-    let nowhere: [&[u8]; 8] = [b"", b".", b"..", b"/", b"\0", b"\xff", &long[..256], &long];
-    for absent in nowhere {
-        assert!(image.lookup(&root, absent).expect("look-up").is_none(), "{absent:?}");
-    }
+    look_up_many(&Image::open(File::open(&out).expect("image")).expect("opens"));
+}
+
+#[test]
+fn look_ups_without_an_index_find_what_is_there_and_nothing_else() {
+    let mut names: Vec<String> = (0..MANY).map(name).collect();
+    names.sort();
+    let file = |name: String| NewFile {
+        path: format!("many/{name}"),
+        bytes: vec![],
+    };
+    let files: Vec<NewFile> = names.into_iter().map(file).collect();
+    look_up_many(&Image::open(packers::backhand_files(&files, 4096)).expect("opens"));
 }
 
 #[test]

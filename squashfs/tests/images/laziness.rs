@@ -176,3 +176,34 @@ fn threads_share_an_image() {
     let (calls, _) = image.reader().take();
     assert!(calls < 100, "{calls} calls: blocks were loaded more than once");
 }
+
+#[test]
+fn look_ups_in_a_huge_directory_go_through_it_once() {
+    let name = |number: u32| format!("a name of some length {number:06}");
+    let mut craft = Craft::new();
+    for number in 0..100_000 {
+        let run = craft::run(
+            name(number).as_bytes(),
+            craft::reference(0),
+            craft::DIRECTORY,
+            craft::ROOT,
+        );
+        craft.directories.extend(run);
+    }
+    let size = u32::try_from(craft.directories.len() + 3).expect("a few MiB");
+    let body = craft::extended_directory(0, size, 0, 0);
+    craft.push_inode(craft::EXTENDED_DIRECTORY, craft::ROOT, &body);
+    let image = Image::open(Counted::new(craft.finish())).expect("opens");
+    let root = image.inode(image.root()).expect("root");
+    let look_up = |number| {
+        image.reader().take();
+        let found = image.lookup(&root, name(number).as_bytes()).expect("look-up");
+        assert_eq!(found.is_some(), number < 100_000, "{number}");
+        image.reader().take().1
+    };
+    assert!(look_up(50_000) > u64::from(size), "the first goes through all of it");
+    for number in (0..110_000).step_by(997) {
+        // A 256th of the listing, and the blocks at its ends.
+        assert!(look_up(number) < u64::from(size) / 256 + 3 * 8194, "{number}");
+    }
+}

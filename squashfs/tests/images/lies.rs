@@ -240,7 +240,6 @@ fn directory_indexes() {
     let index = |passed: u32, block: u32, length: u32, name: &[u8]| {
         [&[passed, block, length].map(u32::to_le_bytes).concat(), name].concat()
     };
-    let name = "impossible name in a directory index";
     let table = [
         ("right", index(0, 0, 3, b"name"), Ok(true)),
         ("of a name behind", index(0, 1 << 30, 3, b"xxxx"), Ok(true)),
@@ -257,8 +256,12 @@ fn directory_indexes() {
             index(u32::MAX, 0, 3, b"aaaa"),
             Err("reference behind the end of a metadata block"),
         ),
-        ("with a long name", index(0, 0, u32::MAX, b"aaaa"), Err(name)),
-        ("with no name", index(0, 0, 0, b"\0"), Err(name)),
+        (
+            "with a long name",
+            index(0, 0, u32::MAX, b"aaaa"),
+            Err("impossible name in a directory index"),
+        ),
+        ("with no name", index(0, 0, 0, b"\0"), Ok(true)),
     ];
     for (what, index, expected) in table {
         assert_eq!(look_up(RIGHT, 1, &index), expected, "{what}");
