@@ -151,7 +151,8 @@ impl<R: ReadAt> Image<R> {
         Ok(wanted)
     }
 
-    /// Reads bytes of a data block that has `length` of them: `out.len()`, from `skip` on.
+    /// Reads bytes of a data block that has `length` of them: `out.len()`, from `skip` on. A block of another length is
+    /// refused, as fs/squashfs/file_direct.c does; no packer fills one up with zeros.
     fn read_block(&self, extent: Extent, length: u32, skip: u32, out: &mut [u8]) -> Result<(), Error> {
         let wrong = || extent.damaged("data block of another length than the file needs");
         if extent.stored {

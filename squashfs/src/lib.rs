@@ -180,7 +180,8 @@ impl<R: ReadAt> Image<R> {
     }
 
     /// Reads bytes of `file` from `offset` on into `buf`, and says how many: as many as fit or the file has, 0 at its
-    /// end and behind it. A whole data block that is asked for is decompressed straight into `buf`.
+    /// end and behind it. A whole data block that is asked for is decompressed straight into `buf`. After an
+    /// error the contents of `buf` are not specified.
     ///
     /// # Errors
     ///
