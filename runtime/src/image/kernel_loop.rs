@@ -2,8 +2,8 @@
 //!
 //! Every block is checked before the mount, through the same open file that the loop device then shows. What the
 //! kernel reads later is not checked again: whoever can write to the file while the program runs can change what it
-//! sees. The file is busy as the text of the running monitor, so open(2) for writing fails with `ETXTBSY`; what is
-//! left is the owner of the disk or of the file server below it. FUSE checks every read and has no such gap.
+//! sees. A bundle that runs is busy, and most kernels refuse to open it for writing (`ETXTBSY`); those who own the
+//! disk, or the file server, below it are not asked. FUSE checks every read and has no such gap.
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Barrier;
 
+use nix::mount::{MsFlags, mount};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use runtime::image::unpack::{UnpackError, unpack};
 use runtime::image::{OwnerMap, kernel_loop};
 
@@ -195,8 +197,8 @@ fn a_full_disk_is_said() {
     let case = Case::new(&[]);
     apart(|| {
         let target = case.target();
-        let flags = nix::mount::MsFlags::empty();
-        nix::mount::mount(Some("tmpfs"), &target, Some("tmpfs"), flags, Some("size=256k")).unwrap();
+        let flags = MsFlags::empty();
+        mount(Some("tmpfs"), &target, Some("tmpfs"), flags, Some("size=256k")).unwrap();
         let error = unpack(&case.packed.verified().image(), &target, OwnerMap::AsStored).unwrap_err();
         assert!(error.to_string().ends_with(": No space left on device"), "{error}");
         assert!(error.hint().unwrap().contains("make room"), "{error:?}");
@@ -239,6 +241,47 @@ fn depth_costs_no_descriptors() {
     };
     unpack(&packed.verified().image(), &target, owner).unwrap();
     assert!(target.join("d/".repeat(1900)).is_dir());
+}
+
+/// A `/dev` made by hand has a few nodes, and the kernel's free device may not be among them.
+#[test]
+fn loop_nodes_that_are_there_are_used() {
+    if skip(&["root", "loop", "tool:mksquashfs"]) {
+        return;
+    }
+    let case = Case::new(&[]);
+    apart(|| {
+        // Nodes work only where the file system is not mounted nodev, as /tmp may be.
+        let dev = case.directory.path().join("dev");
+        fs::create_dir(&dev).unwrap();
+        mount(Some("tmpfs"), &dev, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+        let node = |name: &str, kind, major, minor| {
+            mknod(
+                &dev.join(name),
+                kind,
+                Mode::S_IRUSR | Mode::S_IWUSR,
+                makedev(major, minor),
+            )
+            .unwrap();
+        };
+        node("loop-control", SFlag::S_IFCHR, 10, 237);
+        let image = case.packed.verified().image();
+        let error = kernel_loop::mount(&image, &dev, &case.target()).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with("open ") && text.ends_with(": No such file or directory"),
+            "{text}"
+        );
+        assert!(error.hint().unwrap().contains("devtmpfs"), "{error:?}");
+
+        // The kernel names the lowest one that is free.
+        for minor in 3..8 {
+            node(&format!("loop{minor}"), SFlag::S_IFBLK, 7, minor);
+        }
+        kernel_loop::mount(&image, &dev, &case.target()).unwrap();
+        assert_eq!(fs::read(case.target().join("links/first")).unwrap(), b"shared");
+    });
+    assert_no_loop_device(&case.packed.path);
 }
 
 #[test]

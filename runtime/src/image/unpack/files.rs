@@ -11,7 +11,6 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
-use nix::libc;
 use nix::sys::stat::{FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmod, fchmodat, futimens, mknodat, utimensat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, fchown, fchownat, linkat, symlinkat};
@@ -206,7 +205,7 @@ fn mode(permissions: u16) -> Mode {
 
 /// Squashfs counts seconds from 1970 to 2106; where `time_t` ends in 2038, so does this.
 fn time(mtime: u32) -> TimeSpec {
-    TimeSpec::new(libc::time_t::try_from(u64::from(mtime)).unwrap_or(libc::time_t::MAX), 0)
+    TimeSpec::new(u64::from(mtime).try_into().unwrap_or(i32::MAX.into()), 0)
 }
 
 fn errno(error: &io::Error) -> Errno {
