@@ -99,7 +99,7 @@ fn build_stub() -> Result<(PathBuf, String), Box<dyn Error>> {
     clear_environment(&mut cargo);
     // What the packer needs of crates the stub needs too: all of it is here.
     cargo.env("CARGO_NET_OFFLINE", "true");
-    cargo.env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static");
+    cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
     cargo.env(format!("CFLAGS_{}", target.replace('-', "_")), c_flags());
     let status = cargo.status().map_err(|error| format!("cargo for the stub: {error}"))?;
     if !status.success() {

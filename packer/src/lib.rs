@@ -5,6 +5,7 @@
 //! writes it as a squashfs and [`seal`] makes the signed file of it.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod closure;
 pub mod elf;
 pub mod image;

@@ -11,7 +11,7 @@ use signing::{KeyId, PemError};
 
 use crate::closure::ClosureError;
 use crate::options::OptionsError;
-use crate::rootfs::RootfsError;
+use crate::rootfs::{RootPath, RootfsError};
 use crate::seal::{OutputError, SealError};
 use crate::stubs::StubError;
 
@@ -38,6 +38,13 @@ pub(super) enum CliError {
     Rootfs(RootfsError),
     /// There is no plan.
     Closure(ClosureError),
+    /// There is a plan, and the loader would stop before the program's first instruction.
+    CannotStart {
+        /// The file that lacks something.
+        path: RootPath,
+        /// What, as the plan warns of it.
+        message: String,
+    },
     /// There is no stub.
     Stub(StubError),
     /// The bundle is not written.
@@ -111,7 +118,8 @@ impl CliError {
     /// The status to exit with.
     pub(super) fn status(&self) -> u8 {
         match self {
-            Self::Options(_) => status::USAGE,
+            Self::Options(_) | Self::Closure(ClosureError::Pattern(_)) => status::USAGE,
+            Self::CannotStart { .. } => status::NOT_FOUND,
             Self::Closure(error) if error.is_not_found() => status::NOT_FOUND,
             Self::Verify { source, .. } if !is_unreadable(source) => status::UNVERIFIED,
             Self::Check { source, .. } if source.is_tampering() => status::UNVERIFIED,
@@ -125,7 +133,12 @@ impl CliError {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::Options(error) => error.hint(),
+            // `polecat vreify x.run` names a root file system.
+            Self::Rootfs(RootfsError::Missing { rootfs }) if rootfs.components().count() == 1 => {
+                Some("give the directory of a root file system, or one of the verbs of `polecat --help`".into())
+            }
             Self::Rootfs(error) => error.hint(),
+            Self::CannotStart { .. } => Some("install the package that has it into the root file system".into()),
             Self::Closure(error) => error.hint(),
             Self::Stub(error) => error.hint(),
             Self::Seal(error) => error.hint(),
@@ -171,6 +184,7 @@ impl fmt::Display for CliError {
             Self::Options(error) => error.fmt(f),
             Self::Rootfs(error) => error.fmt(f),
             Self::Closure(error) => error.fmt(f),
+            Self::CannotStart { path, message } => write!(f, "{path}: {message}"),
             Self::Stub(error) => error.fmt(f),
             Self::Seal(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),

@@ -12,8 +12,8 @@ use super::passphrase::{self, OwnKey};
 use super::plan::{self, Totals};
 use super::progress::Progress;
 use crate::options::PackOptions;
-use crate::plan::{Plan, Warning};
-use crate::rootfs::Rootfs;
+use crate::plan::{Entry, Plan, ReasonKind, Warning, WarningKind};
+use crate::rootfs::{RootPath, Rootfs};
 use crate::seal::{OutputFile, Sealed, seal};
 use crate::stubs::Stub;
 
@@ -26,7 +26,7 @@ const WARNINGS: usize = 10;
 struct Report<'a> {
     output: String,
     name: &'a str,
-    entry: &'a crate::rootfs::RootPath,
+    entry: &'a RootPath,
     architecture: &'a str,
     files: u64,
     entries: u64,
@@ -53,6 +53,12 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
     drop(OutputFile::create(&options.output)?);
     let rootfs = Rootfs::open(&options.rootfs)?;
     let plan = crate::closure::plan(&rootfs, &options.request)?;
+    if let Some(warning) = stops_at_start(&plan) {
+        return Err(CliError::CannotStart {
+            path: warning.path.clone(),
+            message: warning.message.clone(),
+        });
+    }
     let stub = Stub::choose(&plan.architecture, options.stub.as_deref())?;
     let key = passphrase::load_key(&key)?;
     warn(&plan.warnings);
@@ -69,6 +75,32 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
         (false, true) => Ok(()),
         (false, false) => print(&options, &key, &sealed),
     }
+}
+
+/// The warning that means that the program does not start at all: something is missing that its own loader wants at once, and not
+/// only what was taken along beside it.
+fn stops_at_start(plan: &Plan) -> Option<&Warning> {
+    plan.warnings.iter().find(|warning| {
+        matches!(warning.kind, WarningKind::MissingLibrary | WarningKind::LoaderStops)
+            && is_wanted_at_start(plan, &warning.path)
+    })
+}
+
+/// Whether the chain of reasons from `path` leads to the command through nothing but what is loaded at its start.
+fn is_wanted_at_start(plan: &Plan, path: &RootPath) -> bool {
+    let mut at = path;
+    // A chain is never longer than the plan; a circle, which no plan has, would end here too.
+    for _ in 0..=plan.entries.len() {
+        let Some(Entry { reason, .. }) = plan.entries.get(at) else {
+            return false;
+        };
+        at = match (reason.kind, &reason.by) {
+            (ReasonKind::Command, _) => return true,
+            (ReasonKind::Needed | ReasonKind::Interpreter | ReasonKind::Shebang | ReasonKind::Symlink, Some(by)) => by,
+            _ => return false,
+        };
+    }
+    false
 }
 
 fn warn(warnings: &[Warning]) {
@@ -140,6 +172,58 @@ mod tests {
             ("/top.run", "/top.run"),
         ] {
             assert_eq!(invocation(Path::new(path)), expected);
+        }
+    }
+    #[test]
+    fn what_the_loader_wants_at_once_must_be_there() {
+        use crate::plan::{Node, Reason};
+        let entry = |kind, by: Option<&str>| Entry {
+            node: Node::File { size: 0 },
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            reason: Reason {
+                kind,
+                by: by.map(RootPath::new),
+                detail: String::new(),
+            },
+        };
+        let plan = Plan {
+            rootfs: "/".into(),
+            entry: RootPath::new("/script"),
+            architecture: String::new(),
+            search_path: String::new(),
+            entries: [
+                ("/script", entry(ReasonKind::Command, None)),
+                ("/python", entry(ReasonKind::Shebang, Some("/script"))),
+                ("/libz", entry(ReasonKind::Needed, Some("/python"))),
+                ("/plugin", entry(ReasonKind::Include, None)),
+                ("/libp", entry(ReasonKind::Needed, Some("/plugin"))),
+                ("/circle", entry(ReasonKind::Needed, Some("/circle"))),
+            ]
+            .into_iter()
+            .map(|(path, entry)| (RootPath::new(path), entry))
+            .collect(),
+            warnings: Vec::new(),
+        };
+        for (path, kind, expected) in [
+            ("/script", WarningKind::MissingLibrary, true),
+            ("/python", WarningKind::LoaderStops, true),
+            ("/libz", WarningKind::MissingLibrary, true),
+            ("/libz", WarningKind::Condition, false),
+            ("/plugin", WarningKind::MissingLibrary, false),
+            ("/libp", WarningKind::MissingLibrary, false),
+            ("/circle", WarningKind::MissingLibrary, false),
+            ("/unknown", WarningKind::MissingLibrary, false),
+        ] {
+            let mut plan = plan.clone();
+            plan.warnings.push(Warning {
+                kind,
+                path: RootPath::new(path),
+                message: String::new(),
+            });
+            assert_eq!(stops_at_start(&plan).is_some(), expected, "{path} {kind:?}");
         }
     }
 }
