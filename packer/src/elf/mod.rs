@@ -219,4 +219,6 @@ impl fmt::Display for ElfError {
 impl std::error::Error for ElfError {}
 
 #[cfg(test)]
+pub(crate) mod specimen;
+#[cfg(test)]
 mod tests;
