@@ -3,6 +3,7 @@
 mod output_file;
 
 use std::fmt;
+use std::path::Path;
 
 use bundle::manifest::{self, HashTreeRecord, ImageRecord, Isolation, Manifest, StubRecord};
 use bundle::writer::Summary;
@@ -49,6 +50,19 @@ pub enum SealError {
 }
 
 impl SealError {
+    /// A failed write says where it was writing.
+    fn of_output(self, path: &Path) -> Self {
+        match self {
+            Self::Image(ImageError::Write(source)) | Self::Bundle(WriteError::Io { source, .. }) => {
+                Self::Output(OutputError::Write {
+                    path: path.to_owned(),
+                    source,
+                })
+            }
+            error => error,
+        }
+    }
+
     /// What to try.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -112,13 +126,27 @@ pub fn seal(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Sealed, SealError> {
     let mut output = OutputFile::create(&options.output)?;
+    let sealed = write(plan, rootfs, stub, key, options, progress, &mut output);
+    let sealed = sealed.map_err(|error| error.of_output(&options.output))?;
+    output.publish()?;
+    Ok(sealed)
+}
+
+fn write(
+    plan: &Plan,
+    rootfs: &Rootfs,
+    stub: &Stub,
+    key: &SecretKey,
+    options: &PackOptions,
+    progress: &mut dyn FnMut(u64),
+    output: &mut OutputFile,
+) -> Result<Sealed, SealError> {
     let mut manifest = manifest(plan, options)?;
     let mut writer = BundleWriter::create(output.file(), stub.bytes(), manifest.capacity()?)?;
     let image = image::write(plan, rootfs, writer.image(), &options.image, progress)?;
     manifest.image.entries = image.entries;
     manifest.image.unpacked_size = image.unpacked_size;
     let bundle = writer.finish(image.length, manifest, &salt(plan), |body| vec![sign(key, body)])?;
-    output.publish()?;
     Ok(Sealed { bundle, image })
 }
 

@@ -267,6 +267,10 @@ mod tests {
             let before = fs::read(&path).ok();
             output.file().write_all(contents.as_bytes()).expect("room");
             assert_eq!(fs::read(&path).ok(), before, "not yet");
+            if output.temporary.is_none() {
+                let there = if before.is_some() { &["out.run"][..] } else { &[] };
+                assert_eq!(names(directory.path()), there, "nothing to leave behind");
+            }
             output.publish().expect("room");
             assert_eq!(fs::read(&path).expect("there"), contents.as_bytes());
             assert_eq!(names(directory.path()), ["out.run"]);
