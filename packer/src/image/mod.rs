@@ -9,6 +9,7 @@
 
 mod budget;
 mod compress;
+mod duplicates;
 mod error;
 mod metadata;
 mod output;

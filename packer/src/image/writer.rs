@@ -13,6 +13,7 @@ use backhand::compression::Compressor;
 use backhand::{FilesystemCompressor, FilesystemReader, FilesystemWriter, Id, NodeHeader};
 
 use super::compress::{Encoder, Job, Zstd, codec};
+use super::duplicates;
 use super::error::MAX_LINK_TARGET;
 use super::metadata::header;
 use super::output::Output;
@@ -30,6 +31,7 @@ pub(super) fn write<W: Write + Seek>(
 ) -> Result<ImageStats, ImageError> {
     let entries = in_image_order(plan);
     let files: Vec<Source<'_>> = entries.iter().filter_map(|(path, entry)| source(path, entry)).collect();
+    let store_equal_once = duplicates::can_be_told_apart(rootfs, &files, options.block_size)?;
     let (zstd, kind) = Zstd::kind(options.level)?;
     let root = root_header(&entries, options);
     let template = template(root)?;
@@ -44,6 +46,8 @@ pub(super) fn write<W: Write + Seek>(
         image.set_compressor(codec(options.level).map_err(ImageError::Layout)?);
         image.set_block_size(options.block_size);
         image.set_time(options.epoch.unwrap_or(0));
+        // The name means: there are no duplicates in the image.
+        image.set_no_duplicate_files(store_equal_once);
         push_entries(&mut image, &entries, &intake, options)?;
         let written = write_image(&mut image, out);
         // What the reading side knows says more than what backhand made of it.
