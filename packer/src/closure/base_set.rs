@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use nix::errno::Errno;
+
 use super::command;
 use super::error::ClosureError;
 use super::follow::{Demand, Follow};
@@ -88,8 +90,16 @@ const MAX_ETC: u64 = 4 * 1024 * 1024;
 pub(super) fn add(follow: &mut Follow<'_>, entry: &RootPath) -> Result<(), ClosureError> {
     add_directories(follow)?;
     add_top_level_links(follow)?;
-    for path in ETC {
-        follow.entries.add(path.as_bytes(), &base("the /etc skeleton"))?;
+    for path in ETC.iter().map(|path| known(path)) {
+        match follow.rootfs().open_file(&path) {
+            Err(error) if error.errno() == Errno::EACCES => {
+                follow
+                    .entries
+                    .warn(WarningKind::Skipped, &path, "left out: it may not be read");
+            }
+            // What is no file is there as it is, such as a link into /proc.
+            _ => drop(follow.entries.add(path.as_bytes(), &base("the /etc skeleton"))?),
+        }
     }
     for (path, contents) in MADE {
         let node = Node::Synthetic {

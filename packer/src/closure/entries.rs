@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::elf::is_absence;
 use crate::plan::{Entry, Node, Reason, ReasonKind, Warning, WarningKind};
-use crate::rootfs::{Kind, Last, Metadata, Pattern, Resolution, RootPath, Rootfs, RootfsError, printable};
+use crate::rootfs::{
+    KERNEL_DIRECTORIES, Kind, Last, Metadata, Pattern, Resolution, RootPath, Rootfs, RootfsError, printable,
+};
 
-/// Directories that the runtime fills; what they hold in the root file system is not the app's.
-const VIRTUAL: [&str; 3] = ["/proc", "/sys", "/dev"];
 /// Directories that are private and empty when the app runs.
 const PRIVATE: [&str; 2] = ["/tmp", "/run"];
 
@@ -96,7 +96,7 @@ impl<'a> Entries<'a> {
     fn add_targets(&mut self, path: &[u8], asked: Resolution) -> Result<Option<Resolution>, RootfsError> {
         match self.rootfs.resolve(path, Last::Follow) {
             Ok(end)
-                if VIRTUAL
+                if KERNEL_DIRECTORIES
                     .iter()
                     .any(|directory| end.path.is_within(&RootPath::new(directory))) =>
             {
@@ -166,7 +166,7 @@ impl<'a> Entries<'a> {
             self.warn_excluded(path, &reason, &pattern);
             return Ok(false);
         }
-        if VIRTUAL
+        if KERNEL_DIRECTORIES
             .iter()
             .any(|directory| path.is_within(&RootPath::new(directory)) && path.as_bytes() != directory.as_bytes())
         {

@@ -3,9 +3,9 @@
 use super::error::ClosureError;
 use super::follow::{Demand, Follow, Kinds};
 use super::secrets;
-use crate::elf::ElfError;
+use crate::elf::{ElfError, is_absence};
 use crate::plan::{Reason, ReasonKind, WarningKind};
-use crate::rootfs::{Kind, Pattern, Resolution, RootPath};
+use crate::rootfs::{Kind, Last, Pattern, Resolution, RootPath};
 
 use super::error::ProgramFault;
 
@@ -31,6 +31,15 @@ pub(super) fn add(follow: &mut Follow<'_>, pattern: &Pattern) -> Result<(), Clos
         let named = path.as_bytes() == RootPath::new(pattern.text()).as_bytes();
         let mut tree = Vec::new();
         rootfs.descend(&path, &mut tree)?;
+        // A link to a directory stands for all that is in it.
+        match rootfs.resolve(path.as_bytes(), Last::Follow) {
+            Ok(end) if end.path != path && end.metadata.kind == Kind::Directory => {
+                rootfs.descend(&end.path, &mut tree)?
+            }
+            Ok(_) => {}
+            Err(error) if is_absence(error.errno()) => {}
+            Err(error) => return Err(error.into()),
+        }
         tree.sort_unstable();
         for path in tree {
             if !named && secrets::is_secret(&path) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::entries::Entries;
 use crate::elf::{ElfFacts, ElfStore};
-use crate::ldso::{Cause, Loader, Main, Process, Processor, Refusal};
+use crate::ldso::{Cause, Loader, Main, Object, Process, Processor, Refusal};
 use crate::plan::{Reason, ReasonKind, WarningKind};
 use crate::rootfs::{RootPath, RootfsError, printable};
 
@@ -76,52 +76,45 @@ pub(super) fn add(
     (role, opened): (Role, &Reason),
 ) -> Result<(Added, Missing), RootfsError> {
     let mut added = Added::new();
-    let asker = |by: usize| process.objects[by].path.clone();
     for object in process.objects.iter().skip(first) {
-        let kind = match object.cause {
-            Cause::Program | Cause::Interpreter => continue,
-            Cause::Preload => ReasonKind::Preload,
-            Cause::Needed if role == Role::Needed => ReasonKind::Needed,
-            Cause::Needed => ReasonKind::Alternative,
-            Cause::Filter => ReasonKind::Filter,
-            Cause::Audit => ReasonKind::Audit,
-            Cause::Opened => opened.kind,
+        let Some(kind) = kind_of(object, role, opened) else {
+            continue;
         };
+        let by = object.by.map(|by| process.objects[by].path.clone());
         let detail = printable(&object.requested);
-        let reason = match object.cause {
-            Cause::Opened => opened.clone(),
-            _ => Reason {
-                kind,
-                by: object.by.map(asker),
-                detail,
-            },
+        match object.cause {
+            Cause::Opened => entries.add(&object.opened, opened)?,
+            _ => entries.add(
+                &object.opened,
+                &Reason {
+                    kind,
+                    by: by.clone(),
+                    detail: detail.clone(),
+                },
+            )?,
         };
-        entries.add(&object.opened, &reason)?;
         added.push((object.path.clone(), object.facts.clone()));
         if !object.opened.starts_with(b"/") {
             let message = format!(
                 "loads {} from the working directory: found only in /",
                 printable(&object.opened)
             );
-            entries.warn(
-                WarningKind::Condition,
-                &object.by.map_or_else(RootPath::root, asker),
-                message,
-            );
+            entries.warn(WarningKind::Condition, &by.unwrap_or_else(RootPath::root), message);
         }
         for alternative in loader.alternatives(&object.requested) {
             let reason = Reason {
                 kind: ReasonKind::Alternative,
                 by: Some(object.path.clone()),
-                detail: printable(&object.requested),
+                detail: detail.clone(),
             };
             entries.add(&alternative, &reason)?;
         }
     }
     for alias in &process.aliases {
+        let by = Some(process.objects[alias.by].path.clone());
         let reason = Reason {
             kind: ReasonKind::Needed,
-            by: Some(asker(alias.by)),
+            by,
             detail: printable(&alias.requested),
         };
         entries.add(&alias.opened, &reason)?;
@@ -133,15 +126,33 @@ pub(super) fn add(
             "on a library path, but cannot be looked into",
         );
     }
+    Ok((added, faults(entries, process)?))
+}
+
+/// Why an object is in the plan; none for those that are there already.
+fn kind_of(object: &Object, role: Role, opened: &Reason) -> Option<ReasonKind> {
+    match object.cause {
+        Cause::Program | Cause::Interpreter => None,
+        Cause::Preload => Some(ReasonKind::Preload),
+        Cause::Needed if role == Role::Needed => Some(ReasonKind::Needed),
+        Cause::Needed => Some(ReasonKind::Alternative),
+        Cause::Filter => Some(ReasonKind::Filter),
+        Cause::Audit => Some(ReasonKind::Audit),
+        Cause::Opened => Some(opened.kind),
+    }
+}
+
+/// The libraries that were not found. What makes the loader stop is told at once.
+fn faults(entries: &mut Entries<'_>, process: &Process) -> Result<Missing, RootfsError> {
     let mut missing = Missing::new();
     for fault in process.faults.iter().filter(|fault| !fault.optional) {
-        let by = asker(fault.by);
+        let by = process.objects[fault.by].path.clone();
         match &fault.refused {
             None => missing.push((by, fault.name.clone())),
             Some((opened, why)) => refused(entries, by, &fault.name, (opened, why))?,
         }
     }
-    Ok((added, missing))
+    Ok(missing)
 }
 
 /// A file that makes the loader stop is packed as well: what the app says is then what it says in the root file system.

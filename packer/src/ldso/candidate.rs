@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use crate::elf::{ElfError, ElfFacts, ElfStore, FileType, Target, is_absence};
-use crate::rootfs::{Kind, Last, RootPath, RootfsError};
+use crate::rootfs::{Kind, Last, PATH_MAX, RootPath, RootfsError};
 
 /// What became of a path that was tried.
 #[derive(Debug)]
@@ -127,6 +127,9 @@ fn examine(
     opened: &[u8],
     judge: impl FnOnce(Result<&ElfFacts, &ElfError>) -> Option<Candidate>,
 ) -> Result<Candidate, RootfsError> {
+    if opened.len() >= PATH_MAX {
+        return Ok(Candidate::Absent(Errno::ENAMETOOLONG));
+    }
     let place = match store.rootfs().resolve(opened, Last::Follow) {
         Ok(place) => place,
         Err(error) if is_absence(error.errno()) || error.errno() == Errno::EACCES => {

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use globset::{GlobBuilder, GlobMatcher};
 use nix::errno::Errno;
 
-use super::{Kind, Last, RootPath, Rootfs, RootfsError, braces};
+use super::{KERNEL_DIRECTORIES, Kind, Last, RootPath, Rootfs, RootfsError, braces};
 
 /// A pattern of absolute paths.
 #[derive(Debug, Clone)]
@@ -194,12 +194,15 @@ impl Rootfs {
         }
     }
 
-    /// `path` and everything below it, links not followed.
+    /// `path` and everything below it, links not followed; what the kernel's directories hold is left out.
     pub(crate) fn descend(&self, path: &RootPath, found: &mut Vec<RootPath>) -> Result<(), RootfsError> {
         let mut pending = vec![path.clone()];
         while let Some(path) = pending.pop() {
             let metadata = self.lstat(&path)?;
-            if metadata.kind == Kind::Directory {
+            let is_kernels = KERNEL_DIRECTORIES
+                .iter()
+                .any(|directory| directory.as_bytes() == path.as_bytes());
+            if metadata.kind == Kind::Directory && !is_kernels {
                 pending.extend(self.names_in(&path)?.into_iter().map(|name| path.join(name)));
             }
             found.push(path);

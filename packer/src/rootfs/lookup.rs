@@ -46,7 +46,7 @@ impl Confinement {
 }
 
 /// Longest path the kernel takes, its NUL included: `linux/limits.h`.
-pub(super) const PATH_MAX: usize = 4096;
+pub(crate) const PATH_MAX: usize = 4096;
 
 fn confined(root: impl AsFd, relative: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
     let how = OpenHow::new()

@@ -27,9 +27,13 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 pub use error::RootfsError;
 pub use glob::{Pattern, PatternError};
 pub use lookup::Confinement;
+pub(crate) use lookup::PATH_MAX;
 pub(crate) use path::serialize_bytes_lossy;
 pub use path::{RootPath, printable};
 pub use resolve::{Last, Resolution};
+
+/// Directories that the kernel fills: what a tree has there is not part of it.
+pub(crate) const KERNEL_DIRECTORIES: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// A root file system, open for look-ups.
 #[derive(Debug)]

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use nix::errno::Errno;
 
-use super::lookup::PATH_MAX;
 use super::{Kind, Metadata, RootPath, Rootfs, RootfsError};
 
 /// Symbolic links followed in one look-up before the kernel says ELOOP: MAXSYMLINKS, path_resolution(7).
@@ -37,19 +36,14 @@ impl Rootfs {
     /// stops there.
     ///
     /// # Errors
-    /// What the kernel would say, with the component it stopped at: ENOENT, ENOTDIR, EACCES, ELOOP after 40 links, ENAMETOOLONG.
+    /// What the kernel would say, with the component it stopped at: ENOENT, ENOTDIR, EACCES, ELOOP after 40 links, ENAMETOOLONG for
+    /// a component (the path as a whole may be longer than one system call takes).
     pub fn resolve(&self, path: impl AsRef<[u8]>, last: Last) -> Result<Resolution, RootfsError> {
         let path = path.as_ref();
         if path.is_empty() {
             return Err(RootfsError::Lookup {
                 path: RootPath::root(),
                 errno: Errno::ENOENT,
-            });
-        }
-        if path.len() >= PATH_MAX {
-            return Err(RootfsError::Lookup {
-                path: RootPath::new(path),
-                errno: Errno::ENAMETOOLONG,
             });
         }
         Walk::new(self, path, last)?.run()
@@ -115,6 +109,12 @@ impl<'a> Walk<'a> {
 
     fn down(&mut self, name: &[u8]) -> Result<(), RootfsError> {
         let path = self.at.join(name);
+        if name.contains(&0) {
+            return Err(RootfsError::Lookup {
+                path,
+                errno: Errno::ENOENT,
+            });
+        }
         let node = self.rootfs.node(&path)?;
         let keep = self.last == Last::Keep && self.pending.is_empty();
         match &node.target {

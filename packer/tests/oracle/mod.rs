@@ -1,6 +1,6 @@
 //! What the tests against the real loaders share: skipping, mount namespaces, the loader's own answers.
 
-#![allow(dead_code)] // Each test binary uses its own part.
+#![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;

@@ -1,0 +1,159 @@
+//! Which command is found, and why one is not packed.
+
+use super::*;
+
+#[test]
+fn scripts_bring_their_interpreters() {
+    let tree = Tree::new();
+    tree.file("/usr/bin/env", program(&[]).build(), 0o755);
+    tree.file("/usr/bin/real", program(&[]).build(), 0o755);
+    tree.link("real", "/usr/bin/lang");
+    tree.file("/bin/script", "#!/opt/outer -x\n", 0o755);
+    tree.file("/opt/outer", "#! /usr/bin/env -S A=1 lang -u\n", 0o755);
+    let plan = tree.plan(&command_only("script"));
+    assert_eq!(
+        reason(&plan, "/opt/outer"),
+        (ReasonKind::Shebang, "/bin/script".to_owned())
+    );
+    assert_eq!(
+        reason(&plan, "/usr/bin/env"),
+        (ReasonKind::Shebang, "/opt/outer".to_owned())
+    );
+    assert_eq!(
+        reason(&plan, "/usr/bin/lang"),
+        (ReasonKind::Shebang, "/opt/outer".to_owned())
+    );
+    assert_eq!(
+        reason(&plan, "/usr/bin/real"),
+        (ReasonKind::Symlink, "/usr/bin/lang".to_owned())
+    );
+    assert!(has(&plan, "/lib/libc.so.6"));
+    assert_eq!(plan.architecture, "x86_64");
+}
+
+/// A command, what is said about it, a part of the hint, and whether it is that something is not there.
+const REFUSALS: &[(&str, &str, Option<&str>, bool)] = &[
+    (
+        "statik",
+        "command: statik: not found in the root file system's PATH, /usr",
+        Some("static"),
+        true,
+    ),
+    (
+        "/bin/statik",
+        "command: /bin/statik: not in the root file system",
+        Some("inside"),
+        true,
+    ),
+    ("", "command: : not found", Some("path"), true),
+    ("plain", "command: /bin/plain: not executable", Some("chmod"), false),
+    ("/bin", "command: /bin: not a regular file", None, false),
+    (
+        "text",
+        "command: /bin/text: neither an ELF executable nor a script",
+        Some("#!"),
+        false,
+    ),
+    (
+        "lost",
+        "interpreter of /bin/lost: /opt/nothing: not in the root file system",
+        Some("install"),
+        true,
+    ),
+    (
+        "env-lost",
+        "interpreter of /bin/env-lost: nothing: not in the root file system",
+        Some("install"),
+        true,
+    ),
+    (
+        "round",
+        "interpreter of /bin/round: /bin/round: scripts interpret scripts",
+        None,
+        false,
+    ),
+    (
+        "cut",
+        "command: /bin/cut: a damaged ELF file: it is truncated",
+        None,
+        false,
+    ),
+    (
+        "object",
+        "command: /bin/object: an ELF file, but not an executable",
+        None,
+        false,
+    ),
+    (
+        "arm",
+        "is for x86_64, 64-bit, the program for aarch64, 64-bit",
+        None,
+        false,
+    ),
+    (
+        "strange",
+        "interpreter of /bin/strange: /no/ld.so: not in the root file system",
+        Some("install"),
+        true,
+    ),
+];
+
+#[test]
+fn commands_that_cannot_be_packed() {
+    let tree = Tree::new();
+    let arm = Specimen {
+        machine: h::EM_AARCH64,
+        ..program(&[])
+    };
+    tree.file("/bin/plain", "#!/bin/static\n", 0o644);
+    tree.file("/bin/text", "hello\n", 0o755);
+    tree.file("/bin/lost", "#!/opt/nothing\n", 0o755);
+    tree.file("/bin/env-lost", "#!/bin/env nothing\n", 0o755);
+    tree.link("static", "/bin/env");
+    tree.file("/bin/round", "#!/bin/round\n", 0o755);
+    tree.file("/bin/cut", &program(&[]).build()[..200], 0o755);
+    tree.file(
+        "/bin/object",
+        Specimen {
+            file_type: h::ET_REL,
+            ..program(&[])
+        }
+        .build(),
+        0o755,
+    );
+    tree.file("/bin/arm", arm.build(), 0o755);
+    tree.file(
+        "/bin/strange",
+        Specimen {
+            interpreter: Some("/no/ld.so"),
+            ..program(&[])
+        }
+        .build(),
+        0o755,
+    );
+    for &(command, text, hint, not_found) in REFUSALS {
+        let error = tree.error(command);
+        assert!(error.to_string().contains(text), "{command}: {error}");
+        assert!(!error.to_string().contains('\n'));
+        match (error.hint(), hint) {
+            (Some(found), Some(part)) => assert!(found.contains(part), "{command}: {found}"),
+            (found, expected) => assert_eq!(found.is_some(), expected.is_some(), "{command}"),
+        }
+        assert_eq!(error.is_not_found(), not_found, "{command}");
+    }
+}
+
+#[test]
+fn the_search_path_is_the_root_file_systems() {
+    let tree = Tree::new();
+    tree.file("/opt/bin/only", static_program().build(), 0o755);
+    assert!(matches!(tree.error("only"), ClosureError::CommandNotFound { .. }));
+    tree.file("/etc/login.defs", "ENV_SUPATH\tPATH=/opt/bin:relative:/bin\n", 0o644);
+    let plan = tree.plan(&command_only("only"));
+    assert_eq!(
+        (plan.entry.to_string().as_str(), plan.search_path.as_str()),
+        ("/opt/bin/only", "/opt/bin:/bin")
+    );
+    tree.file("/etc/environment", "PATH=\"/bin\"\n", 0o644);
+    assert!(matches!(tree.error("only"), ClosureError::CommandNotFound { .. }));
+}
