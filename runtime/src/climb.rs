@@ -227,7 +227,8 @@ impl From<TreeError> for RungError {
 impl fmt::Display for RungError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mount(error) => error.fmt(f),
+            // The host is elsewhere only while the root is built.
+            Self::Mount(error) => f.write_str(&error.to_string().replace(&format!("{HOST}/dev/"), "/dev/")),
             Self::Unpack(error) => error.fmt(f),
             Self::Survey(error) => error.fmt(f),
             Self::Layer(error) => error.fmt(f),

@@ -19,7 +19,7 @@ use crate::root::identity::{self, Account};
 use crate::sys::auxv;
 
 /// Files that are copied from the host are configuration; a longer one is none.
-const LONGEST_FILE: u64 = 1 << 20;
+pub(crate) const LONGEST_FILE: u64 = 1 << 20;
 
 /// A directory of the host that the app may see at the same place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,8 +104,16 @@ fn shared(path: &Path) -> Option<Shared> {
 
 /// The file behind `path`, links followed.
 fn read_short(path: &Path) -> io::Result<Vec<u8>> {
-    let mut contents = Vec::new();
-    File::open(path)?.take(LONGEST_FILE).read_to_end(&mut contents)?;
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    read_up_to(file, length)
+}
+
+/// What is in `file`, which says that it is `length` bytes long, but no more than a configuration file should be.
+pub(crate) fn read_up_to(file: File, length: u64) -> io::Result<Vec<u8>> {
+    // A byte more, so that the end is seen with the first read.
+    let mut contents = Vec::with_capacity(usize::try_from(length.min(LONGEST_FILE) + 1).unwrap_or_default());
+    file.take(LONGEST_FILE).read_to_end(&mut contents)?;
     Ok(contents)
 }
 

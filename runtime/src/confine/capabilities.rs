@@ -56,10 +56,10 @@ pub(super) fn keep(kept: &[Capability]) -> Result<(), ConfineError> {
 
 /// A capability that this kernel does not know is in no set.
 fn drop_from_bounding(capability: Capability) -> Result<(), caps::errors::CapsError> {
-    match caps::has_cap(None, CapSet::Bounding, capability) {
-        Ok(true) => caps::drop(None, CapSet::Bounding, capability),
-        Ok(false) | Err(_) => Ok(()),
-    }
+    caps::drop(None, CapSet::Bounding, capability).or_else(|error| {
+        let is_known = caps::has_cap(None, CapSet::Bounding, capability).is_ok();
+        if is_known { Err(error) } else { Ok(()) }
+    })
 }
 
 #[cfg(test)]

@@ -57,12 +57,21 @@ pub fn apply(ops: &[Op], view: View<'_>) -> Result<Vec<(PathBuf, Errno)>, ApplyE
     for op in ops {
         match op {
             Op::Make(entry) => make(entry, &mut tree)?,
-            Op::Mount { path, system } => mount_system(*system, path, &mut tree, view)?,
-            Op::Bind(bind) => match bind_part(bind, &mut tree, view) {
-                Err(ApplyError::Mount { path, errno, .. }) if bind.optional => skipped.push((path, errno)),
-                result => result?,
-            },
-            Op::Protect { path } => protect(path, &mut tree, view)?,
+            Op::Mount { path, system } => {
+                mount_system(*system, path, &mut tree, view)?;
+                tree.forget(path);
+            }
+            Op::Bind(bind) => {
+                match bind_part(bind, &mut tree, view) {
+                    Err(ApplyError::Mount { path, errno, .. }) if bind.optional => skipped.push((path, errno)),
+                    result => result?,
+                }
+                tree.forget(&bind.path);
+            }
+            Op::Protect { path } => {
+                protect(path, &mut tree, view)?;
+                tree.forget(path);
+            }
         }
     }
     Ok(skipped)
@@ -79,9 +88,8 @@ fn make(entry: &Entry, tree: &mut Tree) -> Result<(), TreeError> {
 fn mount_system(system: System, path: &Path, tree: &mut Tree, view: View<'_>) -> Result<(), ApplyError> {
     let closed = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     match system {
-        System::Tmpfs { mode, limit, execute } => {
-            let flags = if execute { closed } else { closed | MsFlags::MS_NOEXEC };
-            mount_kind("tmpfs", path, tree, flags, &format!("mode={mode:o},size={limit}"))
+        System::Tmpfs { mode, limit } => {
+            mount_kind("tmpfs", path, tree, closed, &format!("mode={mode:o},size={limit}"))
         }
         System::Terminals { group } => {
             let group = group.map_or(String::new(), |group| format!(",gid={group}"));

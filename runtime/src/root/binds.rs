@@ -88,7 +88,7 @@ fn refusal(shared: &Shared, survey: &Survey) -> Option<Refusal> {
     }
     match survey.standing(&shared.path) {
         Standing::Missing | Standing::Empty => None,
-        Standing::Full | Standing::Other => Some(Refusal::Taken),
+        Standing::Full | Standing::Directory | Standing::Other => Some(Refusal::Taken),
     }
 }
 

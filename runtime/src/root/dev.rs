@@ -28,11 +28,7 @@ pub fn steps(terminal: Option<&Path>, all_groups: bool, limit: u64) -> Vec<Op> {
     let mut ops = vec![
         Op::Mount {
             path: "/dev".into(),
-            system: System::Tmpfs {
-                mode: 0o755,
-                limit,
-                execute: false,
-            },
+            system: System::Tmpfs { mode: 0o755, limit },
         },
         Op::Make(Entry::Directory {
             path: dev("shm"),

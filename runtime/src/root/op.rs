@@ -61,8 +61,6 @@ pub enum System {
         mode: u32,
         /// Bytes that may be written.
         limit: u64,
-        /// Whether programs in it can be executed.
-        execute: bool,
     },
     /// The processes of this PID namespace, proc(5).
     Proc {

@@ -7,7 +7,7 @@ use super::binds::{self, Refusal};
 use super::dev;
 use super::identity::{self, Account};
 use super::op::{Bind, BindKind, Entry, Op, System};
-use super::survey::{Standing, Survey};
+use super::survey::{Questions, Standing, Survey};
 use crate::host::{Facts, Shared};
 
 /// Directories that something is mounted on.
@@ -48,15 +48,17 @@ pub struct Plan {
     pub refused: Vec<(PathBuf, Refusal)>,
 }
 
-/// Places of the image that [`plan`] wants to know about.
+/// What [`plan`] wants to know about the image.
 #[must_use]
-pub fn questions(inputs: Inputs<'_>) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = MOUNT_POINTS.iter().map(|(path, _)| path.into()).collect();
-    paths.push("/etc".into());
-    if !inputs.contain {
-        paths.extend(binds::questions(inputs.host));
-    }
-    paths
+pub fn questions(inputs: Inputs<'_>) -> Questions {
+    let mut directories: Vec<PathBuf> = MOUNT_POINTS.iter().map(|(path, _)| path.into()).collect();
+    directories.push("/etc".into());
+    let contents = if inputs.contain {
+        Vec::new()
+    } else {
+        binds::questions(inputs.host)
+    };
+    Questions { directories, contents }
 }
 
 /// Decides.
@@ -152,11 +154,7 @@ fn system(host: &Facts, contain: bool) -> Vec<Op> {
     ops.push(Op::Bind(sys));
     ops.extend(dev::steps(host.terminal.as_deref(), host.privileged, limit));
     ops.extend([("/tmp", 0o1777), ("/run", 0o755)].map(|(path, mode)| {
-        let system = System::Tmpfs {
-            mode,
-            limit,
-            execute: true,
-        };
+        let system = System::Tmpfs { mode, limit };
         Op::Mount {
             path: path.into(),
             system,
@@ -183,16 +181,17 @@ mod tests {
             contain,
             cwd: cwd.map(Path::new),
         };
-        plan(inputs, &survey(&questions(inputs), held))
+        let Questions { directories, contents } = questions(inputs);
+        plan(inputs, &survey(&[directories, contents].concat(), held))
     }
 
     const WHOLE: &[(&str, Standing)] = &[
-        ("/proc", Standing::Empty),
-        ("/sys", Standing::Empty),
-        ("/dev", Standing::Empty),
-        ("/tmp", Standing::Empty),
-        ("/run", Standing::Empty),
-        ("/etc", Standing::Full),
+        ("/proc", Standing::Directory),
+        ("/sys", Standing::Directory),
+        ("/dev", Standing::Directory),
+        ("/tmp", Standing::Directory),
+        ("/run", Standing::Directory),
+        ("/etc", Standing::Directory),
     ];
 
     fn ada() -> Facts {
@@ -249,7 +248,7 @@ mod tests {
             ..facts()
         };
         let cases: [(Standing, &[&str]); 3] = [
-            (Standing::Full, &["/etc/hosts", "/etc/passwd", "/etc/group"]),
+            (Standing::Directory, &["/etc/hosts", "/etc/passwd", "/etc/group"]),
             (Standing::Missing, &["/etc/hosts", "/etc/passwd", "/etc/group"]),
             (Standing::Other, &[]),
         ];

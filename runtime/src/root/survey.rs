@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
+
+use crate::host;
 
 /// What is at a path of the image. Links are not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +21,19 @@ pub enum Standing {
     Empty,
     /// A directory with something in it.
     Full,
+    /// A directory; nobody asked what is in it.
+    Directory,
     /// Something else, or something else stands in the way.
     Other,
+}
+
+/// What is to be looked up. Paths are absolute.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Questions {
+    /// Is there a directory?
+    pub directories: Vec<PathBuf>,
+    /// Is there one, and is it empty?
+    pub contents: Vec<PathBuf>,
 }
 
 /// Answers about one image.
@@ -34,17 +48,24 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Looks up `paths`, which are absolute, below `root`.
+    /// Answers `questions` about the tree below `root`.
     ///
     /// # Errors
     /// See [`SurveyError`].
-    pub fn take(root: &Path, paths: impl IntoIterator<Item = PathBuf>) -> Result<Self, SurveyError> {
+    pub fn take(root: &Path, questions: Questions) -> Result<Self, SurveyError> {
         let mut standings = BTreeMap::new();
-        for path in paths {
+        for path in questions.directories {
             let standing = stand(root, &path)?;
             standings.insert(path, standing);
         }
-        let etc = matches!(standings.get(Path::new("/etc")), Some(Standing::Full));
+        for path in questions.contents {
+            let standing = match stand(root, &path)? {
+                Standing::Directory => look_into(root, &path)?,
+                other => other,
+            };
+            standings.insert(path, standing);
+        }
+        let etc = standings.get(Path::new("/etc")) == Some(&Standing::Directory);
         let read = |name: &str| {
             if etc {
                 read_file(&root.join("etc").join(name))
@@ -81,6 +102,11 @@ fn stand(root: &Path, path: &Path) -> Result<Standing, SurveyError> {
             Err(error) => return Err(SurveyError::new(&place, &error)),
         }
     }
+    Ok(Standing::Directory)
+}
+
+fn look_into(root: &Path, path: &Path) -> Result<Standing, SurveyError> {
+    let place = root.join(path.strip_prefix("/").unwrap_or(path));
     let mut entries = fs::read_dir(&place).map_err(|error| SurveyError::new(&place, &error))?;
     Ok(if entries.next().is_none() {
         Standing::Empty
@@ -89,13 +115,33 @@ fn stand(root: &Path, path: &Path) -> Result<Standing, SurveyError> {
     })
 }
 
+/// The contents of `path`, if it is a regular file and no link to one.
 fn read_file(path: &Path) -> Result<Option<Vec<u8>>, SurveyError> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_file() => fs::read(path).map(Some).map_err(|error| SurveyError::new(path, &error)),
-        Ok(_) => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(SurveyError::new(path, &error)),
+    let failed = |error: &io::Error| SurveyError::new(path, error);
+    let opened = File::options()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ELOOP | libc::ENXIO)) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(failed(&error)),
+    };
+    let metadata = file.metadata().map_err(|error| failed(&error))?;
+    if !metadata.is_file() {
+        return Ok(None);
     }
+    if metadata.len() > host::LONGEST_FILE {
+        return Err(SurveyError {
+            path: path.to_owned(),
+            errno: Errno::EFBIG,
+        });
+    }
+    host::read_up_to(file, metadata.len())
+        .map(Some)
+        .map_err(|error| failed(&error))
 }
 
 /// A place of the image that could not be looked at.
@@ -138,23 +184,29 @@ mod tests {
         fs::write(root.join("etc/passwd"), "root:x:0:0::/:\n").unwrap();
         symlink("passwd", root.join("etc/group")).unwrap();
         symlink("/home", root.join("users")).unwrap();
+        // What is told of the directory alone, and of what is in it.
         let cases = [
-            ("/", Standing::Full),
-            ("/etc", Standing::Full),
-            ("/home", Standing::Empty),
-            ("/home/ada", Standing::Missing),
-            ("/home/ada/work", Standing::Missing),
-            ("/var", Standing::Full),
-            ("/users", Standing::Other),
-            ("/users/ada", Standing::Other),
-            ("/etc/passwd", Standing::Other),
-            ("/etc/passwd/x", Standing::Other),
-            ("/home/../etc", Standing::Other),
+            ("/", Standing::Directory, Standing::Full),
+            ("/etc", Standing::Directory, Standing::Full),
+            ("/home", Standing::Directory, Standing::Empty),
+            ("/home/ada", Standing::Missing, Standing::Missing),
+            ("/home/ada/work", Standing::Missing, Standing::Missing),
+            ("/var", Standing::Directory, Standing::Full),
+            ("/users", Standing::Other, Standing::Other),
+            ("/users/ada", Standing::Other, Standing::Other),
+            ("/etc/passwd", Standing::Other, Standing::Other),
+            ("/etc/passwd/x", Standing::Other, Standing::Other),
+            ("/home/../etc", Standing::Other, Standing::Other),
         ];
-        let survey = Survey::take(&root, cases.iter().map(|(path, _)| PathBuf::from(path))).unwrap();
-        for (path, standing) in cases {
-            assert_eq!(survey.standing(Path::new(path)), standing, "{path}");
+        let paths: Vec<PathBuf> = cases.iter().map(|(path, ..)| PathBuf::from(path)).collect();
+        let asked = |directories, contents| Survey::take(&root, Questions { directories, contents }).unwrap();
+        let outside = asked(paths.clone(), Vec::new());
+        let inside = asked(Vec::new(), paths);
+        for (path, directory, contents) in cases {
+            assert_eq!(outside.standing(Path::new(path)), directory, "{path}");
+            assert_eq!(inside.standing(Path::new(path)), contents, "{path}");
         }
+        let survey = outside;
         assert_eq!(survey.standing(Path::new("/srv")), Standing::Other, "not asked for");
         assert_eq!(survey.passwd.as_deref(), Some(&b"root:x:0:0::/:\n"[..]));
         assert_eq!(survey.group, None, "a link is not followed");

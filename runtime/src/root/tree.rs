@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};
@@ -20,18 +21,20 @@ const PARENT_MODE: u32 = 0o755;
 /// A directory and what is below it.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    root: OwnedFd,
+    root: Rc<OwnedFd>,
     /// What this tree will be mounted over. Directories that are made here take its attributes, as a copy-up would.
     below: Option<OwnedFd>,
-    /// Modification times to be set when nothing is made any more.
+    /// Modification times to be set when nothing is made any more; paths are relative to the root.
     times: Vec<(PathBuf, TimeSpec)>,
+    /// The directory that was entered last, relative to the root: steps come in families.
+    last: Option<(PathBuf, Rc<OwnedFd>)>,
 }
 
 /// An entry that may be there or not.
 #[derive(Debug)]
 pub(crate) struct Place {
     /// The directory that it is in.
-    pub(crate) parent: OwnedFd,
+    pub(crate) parent: Rc<OwnedFd>,
     /// Its name there, a single component.
     pub(crate) name: OsString,
 }
@@ -40,9 +43,10 @@ impl Tree {
     /// The tree at `path`, which the builder made itself.
     pub(crate) fn open(path: &Path) -> Result<Self, TreeError> {
         Ok(Self {
-            root: open_root(path)?,
+            root: Rc::new(open_root(path)?),
             below: None,
             times: Vec::new(),
+            last: None,
         })
     }
 
@@ -50,12 +54,11 @@ impl Tree {
     pub(crate) fn open_over(path: &Path, below: &Path) -> Result<Self, TreeError> {
         let below = open_root(below)?;
         let mut tree = Self {
-            root: open_root(path)?,
             below: Some(below),
-            times: Vec::new(),
+            ..Self::open(path)?
         };
         let here = Place {
-            parent: tree.duplicate_root()?,
+            parent: Rc::clone(&tree.root),
             name: ".".into(),
         };
         tree.copy_attributes(Path::new(""), &here)?;
@@ -68,16 +71,31 @@ impl Tree {
             .file_name()
             .ok_or_else(|| TreeError::new("find", path, Errno::EINVAL))?
             .to_owned();
-        let mut parent = self.duplicate_root()?;
+        let directory = path.parent().map_or(Path::new(""), relative);
+        if let Some((last, parent)) = &self.last
+            && last == directory
+        {
+            return Ok(Place {
+                parent: Rc::clone(parent),
+                name,
+            });
+        }
+        let mut parent = Rc::clone(&self.root);
         let mut walked = PathBuf::new();
-        for component in path.parent().into_iter().flat_map(Path::components) {
+        for component in directory.components() {
             let Component::Normal(component) = component else {
                 continue;
             };
             walked.push(component);
-            parent = self.enter(parent, component, &walked)?;
+            parent = Rc::new(self.enter(parent, component, &walked)?);
         }
+        self.last = Some((walked, Rc::clone(&parent)));
         Ok(Place { parent, name })
+    }
+
+    /// Something was mounted on `path`: what was entered there or below is another directory now.
+    pub(crate) fn forget(&mut self, path: &Path) {
+        self.last.take_if(|(last, _)| last.starts_with(relative(path)));
     }
 
     /// Makes the directory `path`; one that is there is left as it is, anything else of that name is replaced.
@@ -86,13 +104,13 @@ impl Tree {
         if place.stat().is_ok_and(|stat| !is_directory(&stat)) {
             place.remove().map_err(|errno| TreeError::new("replace", path, errno))?;
         }
-        let relative = path.strip_prefix("/").unwrap_or(path);
-        self.make(&place, mode, relative)
+        self.make(&place, mode, relative(path))
     }
 
     /// Makes the regular file `path` in place of whatever has that name.
     pub(crate) fn file(&mut self, path: &Path, contents: &[u8]) -> Result<(), TreeError> {
         let place = self.place(path)?;
+        self.keep_time(relative(path), &place)?;
         place.remove().map_err(|errno| TreeError::new("replace", path, errno))?;
         let mut file = place
             .create(0o644)
@@ -112,7 +130,8 @@ impl Tree {
         symlinkat(target, &place.parent, place.name.as_os_str()).map_err(|errno| TreeError::new("link", path, errno))
     }
 
-    /// Gives the directories that were made the times of those they will cover.
+    /// Gives the directories that were made the times of those that they will cover, and those that were there the
+    /// times that they had.
     pub(crate) fn finish(self) -> Result<(), TreeError> {
         for (path, time) in self.times.iter().rev() {
             let name = if path.as_os_str().is_empty() {
@@ -132,13 +151,8 @@ impl Tree {
         Ok(())
     }
 
-    fn duplicate_root(&self) -> Result<OwnedFd, TreeError> {
-        openat(&self.root, ".", place_flags(), Mode::empty())
-            .map_err(|errno| TreeError::new("open", Path::new("/"), errno))
-    }
-
     /// The directory `name` in `parent`; made when it is missing. `path` is relative to the root.
-    fn enter(&mut self, parent: OwnedFd, name: &OsStr, path: &Path) -> Result<OwnedFd, TreeError> {
+    fn enter(&mut self, parent: Rc<OwnedFd>, name: &OsStr, path: &Path) -> Result<OwnedFd, TreeError> {
         let enter = |parent: &OwnedFd| openat(parent, name, place_flags(), Mode::empty());
         match enter(&parent) {
             Err(Errno::ENOENT) => {
@@ -154,7 +168,20 @@ impl Tree {
         .map_err(|errno| TreeError::new("enter", path, errno))
     }
 
+    /// That something is made or replaced in the directory of `path` is not to be seen in its time.
+    fn keep_time(&mut self, path: &Path, place: &Place) -> Result<(), TreeError> {
+        let directory = path.parent().unwrap_or(Path::new(""));
+        if self.times.iter().any(|(known, _)| known == directory) {
+            return Ok(());
+        }
+        let stat = stat::fstat(&*place.parent).map_err(|errno| TreeError::new("look at", directory, errno))?;
+        self.times
+            .push((directory.to_owned(), TimeSpec::new(stat.st_mtime, stat.st_mtime_nsec)));
+        Ok(())
+    }
+
     fn make(&mut self, place: &Place, mode: u32, path: &Path) -> Result<(), TreeError> {
+        self.keep_time(path, place)?;
         match mkdirat(&place.parent, place.name.as_os_str(), permissions(mode)) {
             Ok(()) => self.copy_attributes(path, place),
             Err(Errno::EEXIST) => Ok(()),
@@ -230,6 +257,10 @@ fn own(place: &Place, lower: &FileStat) -> Result<(), Errno> {
         Err(Errno::EINVAL | Errno::EPERM) => Ok(()),
         result => result,
     }
+}
+
+fn relative(path: &Path) -> &Path {
+    path.strip_prefix("/").unwrap_or(path)
 }
 
 fn open_root(path: &Path) -> Result<OwnedFd, TreeError> {
@@ -348,6 +379,53 @@ mod tests {
             assert_eq!((metadata.mode() & 0o7777, metadata.mtime()), (mode, time), "{name}");
         }
         assert!(fs::metadata(path.join("upper/new/er")).unwrap().mtime() > 1_000_000);
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn a_tree_that_is_written_to_keeps_its_times() {
+        let path = scratch("times");
+        fs::create_dir(path.join("etc")).unwrap();
+        fs::write(path.join("etc/hosts"), "old").unwrap();
+        let past = TimeSpec::new(1_000_000, 5);
+        for name in ["etc", "."] {
+            let name = path.join(name);
+            stat::utimensat(
+                nix::fcntl::AT_FDCWD,
+                &name,
+                &past,
+                &past,
+                UtimensatFlags::NoFollowSymlink,
+            )
+            .unwrap();
+        }
+        let mut tree = Tree::open(&path).unwrap();
+        tree.file(Path::new("/etc/hosts"), b"new").unwrap();
+        tree.directory(Path::new("/proc"), 0o555).unwrap();
+        tree.finish().unwrap();
+        assert_eq!(fs::read_to_string(path.join("etc/hosts")).unwrap(), "new");
+        for name in ["etc", "."] {
+            assert_eq!(fs::metadata(path.join(name)).unwrap().mtime(), 1_000_000, "{name}");
+        }
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_something_was_mounted_on_is_entered_anew() {
+        let path = scratch("forget");
+        let mut tree = Tree::open(&path).unwrap();
+        tree.file(Path::new("/dev/pts/x"), b"").unwrap();
+        for (covered, kept) in [
+            ("/dev/ptsx", true),
+            ("/dev/pts/x", true),
+            ("/dev/pts", false),
+            ("/dev", false),
+        ] {
+            let before = tree.place(Path::new("/dev/pts/y")).unwrap().parent;
+            tree.forget(Path::new(covered));
+            let after = tree.place(Path::new("/dev/pts/y")).unwrap().parent;
+            assert_eq!(Rc::ptr_eq(&before, &after), kept, "{covered}");
+        }
         fs::remove_dir_all(&path).unwrap();
     }
 }

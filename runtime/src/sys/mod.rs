@@ -6,3 +6,5 @@ pub mod disposition;
 pub mod loop_device;
 pub mod mount_attribute;
 pub mod process;
+#[cfg(all(feature = "without-unwinder", panic = "abort", not(target_arch = "arm")))]
+mod unwind;
