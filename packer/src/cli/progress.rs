@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-const TEMPLATE: &str = "{msg} [{bar:40}] {bytes} of {total_bytes}, {eta} left";
+const TEMPLATE: &str = "{msg} [{bar:40}] {decimal_bytes} of {decimal_total_bytes}, {eta} left";
 
 /// A bar that goes away when it is dropped.
 pub(super) struct Progress(ProgressBar);

@@ -107,32 +107,38 @@ impl OutputFile {
     /// [`OutputError`].
     pub fn create(path: &Path) -> Result<Self, OutputError> {
         let directory = check_place(path)?;
-        let fault = |source| OutputError::Directory {
+        let unnamed = open_unnamed(&directory).map_err(|source| OutputError::Directory {
             path: directory.clone(),
             source,
-        };
-        match open_unnamed(&directory).map_err(fault)? {
+        })?;
+        match unnamed {
             Some(file) => Ok(Self {
                 path: path.to_owned(),
                 file,
                 directory,
                 temporary: None,
             }),
-            None => {
-                let named = tempfile::Builder::new()
-                    .prefix(&temporary_prefix(path))
-                    .permissions(fs::Permissions::from_mode(MODE))
-                    .tempfile_in(&directory)
-                    .map_err(fault)?;
-                let (file, temporary) = named.into_parts();
-                Ok(Self {
-                    path: path.to_owned(),
-                    file,
-                    directory,
-                    temporary: Some(temporary),
-                })
-            }
+            None => Self::create_named(path, directory),
         }
+    }
+
+    /// Begins a file that has a temporary name.
+    fn create_named(path: &Path, directory: PathBuf) -> Result<Self, OutputError> {
+        let named = tempfile::Builder::new()
+            .prefix(&temporary_prefix(path))
+            .permissions(fs::Permissions::from_mode(MODE))
+            .tempfile_in(&directory);
+        let named = named.map_err(|source| OutputError::Directory {
+            path: directory.clone(),
+            source,
+        })?;
+        let (file, temporary) = named.into_parts();
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            directory,
+            temporary: Some(temporary),
+        })
     }
 
     /// The file, open for reading and writing.
@@ -258,37 +264,47 @@ mod tests {
         names
     }
 
+    type Create = fn(&Path) -> Result<OutputFile, OutputError>;
+
+    /// Without a name where the file system can do that, and with a temporary one.
+    const WAYS: [Create; 2] = [OutputFile::create, |path| {
+        OutputFile::create_named(path, check_place(path)?)
+    }];
+
     #[test]
     fn a_file_appears_whole_and_alone() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("out.run");
-        for contents in ["first", "second"] {
-            let mut output = OutputFile::create(&path).expect("writable");
-            let before = fs::read(&path).ok();
-            output.file().write_all(contents.as_bytes()).expect("room");
-            assert_eq!(fs::read(&path).ok(), before, "not yet");
-            if output.temporary.is_none() {
-                let there = if before.is_some() { &["out.run"][..] } else { &[] };
-                assert_eq!(names(directory.path()), there, "nothing to leave behind");
+        for create in WAYS {
+            let directory = tempfile::tempdir().expect("a directory");
+            let path = directory.path().join("out.run");
+            for contents in ["first", "second"] {
+                let mut output = create(&path).expect("writable");
+                let before = fs::read(&path).ok();
+                output.file().write_all(contents.as_bytes()).expect("room");
+                assert_eq!(fs::read(&path).ok(), before, "not yet");
+                let temporary = usize::from(output.temporary.is_some());
+                let there = usize::from(before.is_some());
+                assert_eq!(names(directory.path()).len(), there + temporary);
+                output.publish().expect("room");
+                assert_eq!(fs::read(&path).expect("there"), contents.as_bytes());
+                assert_eq!(names(directory.path()), ["out.run"]);
             }
-            output.publish().expect("room");
-            assert_eq!(fs::read(&path).expect("there"), contents.as_bytes());
-            assert_eq!(names(directory.path()), ["out.run"]);
+            let mode = fs::metadata(&path).expect("there").permissions().mode();
+            assert_eq!(mode & 0o7700, 0o700);
         }
-        let mode = fs::metadata(&path).expect("there").permissions().mode();
-        assert_eq!(mode & 0o7700, 0o700);
     }
 
     #[test]
     fn a_file_that_is_given_up_leaves_what_was_there() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("out.run");
-        fs::write(&path, "old").expect("room");
-        let mut output = OutputFile::create(&path).expect("writable");
-        output.file().write_all(b"new").expect("room");
-        drop(output);
-        assert_eq!(fs::read(&path).expect("there"), b"old");
-        assert_eq!(names(directory.path()), ["out.run"]);
+        for create in WAYS {
+            let directory = tempfile::tempdir().expect("a directory");
+            let path = directory.path().join("out.run");
+            fs::write(&path, "old").expect("room");
+            let mut output = create(&path).expect("writable");
+            output.file().write_all(b"new").expect("room");
+            drop(output);
+            assert_eq!(fs::read(&path).expect("there"), b"old");
+            assert_eq!(names(directory.path()), ["out.run"]);
+        }
     }
 
     #[test]
