@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oracle::Trace;
+use polecat::closure::{Request, plan};
 use polecat::elf::{ElfFacts, ElfStore};
 use polecat::ldso::{Cause, Loader, Main, Process};
 use polecat::rootfs::{Kind, RootPath, Rootfs};
@@ -266,4 +267,100 @@ fn answers(root: &Path, busybox: &Path, lines: &str) -> BTreeMap<String, Trace> 
     answers
         .map(|(question, answer)| (question.to_owned(), Trace::parse(answer)))
         .collect()
+}
+
+/// What is run in the whole root and in the packed tree: a script, where `$P` is the command's path (the shell has commands of its own),
+/// and patterns for what no ELF file names.
+const USES: &[(&str, &str, &[&str])] = &[
+    ("ls", "$P -l /etc/passwd | cut -c 1-22; $P --version", &[]),
+    (
+        "top",
+        "$P -v; TERM=xterm-256color $P -b -n 1 | head -n 1 | cut -c 1-5",
+        &[],
+    ),
+    (
+        "bash",
+        "$P -c 'a=(1 2); echo ${a[1]} $BASH_VERSION; s=äöü; echo ${#s}'",
+        &[],
+    ),
+    ("jq", "echo '{\"a\": [1, 2]}' | $P -c .a", &[]),
+    ("curl", "$P --version; $P -s file:///etc/os-release", &[]),
+    ("git", "$P --version; $P config --get no.such; echo $?", &[]),
+    ("busybox", "$P echo one; $P id", &[]),
+    ("id", "$P; $P nobody; $P nosuchuser", &[]),
+    (
+        "tput",
+        "$P -T xterm colors; $P -T tmux-256color colors; $P -T linux bold; $P -T nonsense colors",
+        &[],
+    ),
+    (
+        "python3",
+        "$P -c 'import ssl, sqlite3, hashlib; print(ssl.OPENSSL_VERSION)'",
+        &["/usr/lib/python3*/**"],
+    ),
+    // A script with #!/usr/bin/perl.
+    (
+        "deluser",
+        "$P --version",
+        &[
+            "/usr/share/perl*/**",
+            "/usr/lib/x86_64-linux-gnu/perl*/**",
+            "/etc/{adduser,deluser}.conf",
+        ],
+    ),
+];
+
+/// The packed tree alone, with nothing else of the root: the same output.
+#[test]
+fn packed_programs_behave_as_in_the_whole_root() {
+    if !oracle::root_with_tools(&["unshare", "chroot"]) {
+        return;
+    }
+    let (Some(root), Some(busybox)) = (debian(), oracle::static_busybox()) else {
+        oracle::skip("rootfs", "no Debian root file system: POLECAT_TEST_ROOTFS is not set");
+        return;
+    };
+    let rootfs = Rootfs::open(&root).expect("a root file system");
+    let mut ran = 0;
+    for (command, script, include) in USES {
+        let include = include.iter().map(|&text| text.to_owned()).collect();
+        let request = Request {
+            command: (*command).into(),
+            include,
+            ..Request::default()
+        };
+        let Ok(plan) = plan(&rootfs, &request) else {
+            println!("not in this root: {command}");
+            continue;
+        };
+        let tree = tempfile::tempdir().expect("a temporary directory");
+        oracle::write_tree(&plan, &root, tree.path());
+        let script = format!("P={}\n{script}", plan.entry);
+        let whole = run(&root, &busybox, &script);
+        assert!(
+            !whole.is_empty() && !whole.contains("not found"),
+            "{command} does not run at all: {whole}"
+        );
+        assert_eq!(run(tree.path(), &busybox, &script), whole, "{command}: packed, whole");
+        ran += 1;
+    }
+    println!(
+        "packed programs that behave as in the whole root: {ran} of {}",
+        USES.len()
+    );
+    assert!(ran >= 8, "too few to mean anything");
+}
+
+/// Runs a script in the root with a shell from outside of it.
+fn run(root: &Path, busybox: &Path, script: &str) -> String {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(file.path(), script).expect("written");
+    let inside = r#"
+mount -t tmpfs tmpfs "$1/mnt"; mount -t proc proc "$1/proc"; mount -t tmpfs tmpfs "$1/tmp"; mount -t tmpfs tmpfs "$1/dev"
+mknod -m 666 "$1/dev/null" c 1 3; mknod -m 666 "$1/dev/urandom" c 1 9
+cp "$2" "$1/mnt/busybox"; ln -s busybox "$1/mnt/sh"; ln -s busybox "$1/mnt/head"; ln -s busybox "$1/mnt/cut"; cp "$3" "$1/mnt/script"
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:/mnt HOME=/root LANG=C.UTF-8 chroot "$1" /mnt/sh /mnt/script 2>&1 || true
+"#;
+    let output = oracle::in_mount_namespace(inside, &[root, busybox, file.path()]);
+    String::from_utf8_lossy(&output).into_owned()
 }

@@ -98,7 +98,9 @@ pub(super) fn add(follow: &mut Follow<'_>, entry: &RootPath) -> Result<(), Closu
                     .warn(WarningKind::Skipped, &path, "left out: it may not be read");
             }
             // What is no file is there as it is, such as a link into /proc.
-            _ => drop(follow.entries.add(path.as_bytes(), &base("the /etc skeleton"))?),
+            _ => {
+                follow.entries.add(path.as_bytes(), &base("the /etc skeleton"))?;
+            }
         }
     }
     for (path, contents) in MADE {
@@ -253,8 +255,9 @@ fn add_name_services(follow: &mut Follow<'_>) -> Result<(), ClosureError> {
         let reason = base(format!("name service {service} of /etc/nsswitch.conf"));
         let module = format!("libnss_{service}.so.2");
         for loader in glibc_loaders(follow) {
-            // libc does without a module that is not there.
-            let _absent_is_usual = follow.open_library(&loader, module.as_bytes(), &reason)?;
+            // The module itself is not missed, libc does without; what it needs is.
+            let missing = follow.open_library(&loader, module.as_bytes(), &reason)?;
+            follow.note_missing(missing.into_iter().filter(|(_, name)| name != module.as_bytes()));
         }
     }
     Ok(())

@@ -74,7 +74,7 @@ impl<'a> Entries<'a> {
             Err(error) if is_absence(error.errno()) => return Ok(None),
             Err(error) => return Err(error),
         };
-        self.add_way(&asked, &asked.path);
+        self.add_way(&asked, &asked.path)?;
         if !self.insert(&asked.path, asked.metadata, reason.clone())? {
             return Ok(None);
         }
@@ -87,7 +87,7 @@ impl<'a> Entries<'a> {
     /// Adds what is at `path`, if anything; a link without its target.
     pub(super) fn add_alone(&mut self, path: &RootPath, reason: &Reason) -> Result<(), RootfsError> {
         let asked = self.rootfs.resolve(path.as_bytes(), Last::Keep)?;
-        self.add_way(&asked, &asked.path);
+        self.add_way(&asked, &asked.path)?;
         self.insert(&asked.path, asked.metadata, reason.clone())?;
         Ok(())
     }
@@ -122,7 +122,7 @@ impl<'a> Entries<'a> {
                 [directory.as_bytes(), b"/", &target].concat()
             };
             at = self.rootfs.resolve(next, Last::Keep)?;
-            self.add_way(&at, &at.path);
+            self.add_way(&at, &at.path)?;
             if !self.insert(&at.path, at.metadata, reason)? {
                 return Ok(None);
             }
@@ -131,29 +131,28 @@ impl<'a> Entries<'a> {
     }
 
     /// Adds the links and directories that were passed through.
-    fn add_way(&mut self, way: &Resolution, end: &RootPath) {
-        let reason = |kind| Reason {
-            kind,
-            by: Some(end.clone()),
-            detail: String::new(),
-        };
-        for path in &way.links {
-            self.insert_known(path, reason(ReasonKind::Symlink));
+    fn add_way(&mut self, way: &Resolution, end: &RootPath) -> Result<(), RootfsError> {
+        let links = way.links.iter().map(|path| (path, ReasonKind::Symlink));
+        let directories = way
+            .directories
+            .iter()
+            .filter(|path| *path != end)
+            .map(|path| (path, ReasonKind::Parent));
+        for (path, kind) in links.chain(directories) {
+            if !self.entries.contains_key(path) {
+                let metadata = self.rootfs.lstat(path)?;
+                self.insert(
+                    path,
+                    metadata,
+                    Reason {
+                        kind,
+                        by: Some(end.clone()),
+                        detail: String::new(),
+                    },
+                )?;
+            }
         }
-        for path in way.directories.iter().filter(|path| *path != end) {
-            self.insert_known(path, reason(ReasonKind::Parent));
-        }
-    }
-
-    /// Inserts a link or a directory that a resolution has just passed through.
-    fn insert_known(&mut self, path: &RootPath, reason: Reason) {
-        if !self.entries.contains_key(path)
-            && let Ok(metadata) = self.rootfs.lstat(path)
-            // Nothing of this can fail that has not failed before: it is a link or a directory, looked up already.
-            && let Err(_unreachable) = self.insert(path, metadata, reason)
-        {
-            debug_assert!(false, "a path that was resolved is gone");
-        }
+        Ok(())
     }
 
     /// Inserts one path, which has no links on the way to it, and its parents. False where it is not packed.

@@ -1,7 +1,7 @@
 //! The dynamic loaders, emulated: which files a program's loader will map, in which order, found where.
 //!
 //! No code of the root file system is run, so this works for every architecture. The rules are those of the sources: glibc's
-//! `elf/dl-load.c`, `dl-deps.c`, `dl-cache.c` and `rtld.c`, musl's `ldso/dynlink.c`; [`glibc`] and [`musl`] name the functions.
+//! `elf/dl-load.c`, `dl-deps.c`, `dl-cache.c` and `rtld.c`, musl's `ldso/dynlink.c`; the modules `glibc` and `musl` name the functions.
 //! The environment is taken to be empty: no LD_LIBRARY_PATH, no LD_PRELOAD.
 
 mod builtin;

@@ -145,10 +145,15 @@ impl Follow<'_> {
             }
             for loader in loaders {
                 let missing = self.open_library(&loader, path.as_bytes(), &reason)?;
-                self.missing.extend(missing);
+                self.note_missing(missing.into_iter());
             }
         }
         Ok(())
+    }
+
+    /// Notes libraries that were not found, for the report in the end.
+    pub(in crate::closure) fn note_missing(&mut self, missing: impl Iterator<Item = (RootPath, Vec<u8>)>) {
+        self.missing.extend(missing);
     }
 
     /// Opens a library in every program of the loader that makes a difference, and in one that makes none. Returns the names that
