@@ -97,15 +97,19 @@ impl fmt::Display for StubError {
         match self {
             Self::Missing { architecture } => write!(
                 f,
-                "stub: the program is for {architecture}, and this polecat has a stub for {} only",
+                "the program is for {architecture}; this polecat has a stub for {} only",
                 embedded().architecture
             ),
             Self::OtherArchitecture { path, stub, program } => {
-                write!(f, "stub: {}: is for {stub}, the program for {program}", path.display())
+                write!(
+                    f,
+                    "the program is for {program}, the stub {} for {stub}",
+                    path.display()
+                )
             }
-            Self::NotStatic { path } => write!(f, "stub: {}: is not a static executable", path.display()),
-            Self::NotElf { path, source } => write!(f, "stub: {}: {source}", path.display()),
-            Self::Read { path, source } => write!(f, "stub: {}: {source}", path.display()),
+            Self::NotStatic { path } => write!(f, "the stub {} is not a static executable", path.display()),
+            Self::NotElf { path, source } => write!(f, "the stub {}: {source}", path.display()),
+            Self::Read { path, source } => write!(f, "the stub {}: {source}", path.display()),
         }
     }
 }

@@ -411,7 +411,7 @@ fn bad_input_is_told_in_one_line_and_leaves_the_output_alone() {
         ("-o out root text", 1, "/usr/bin/text"),
         ("-o out root plain", 1, "not executable"),
         ("-o out root foreign", 1, "--stub"),
-        ("-o out --stub file root program", 1, "stub: file"),
+        ("-o out --stub file root program", 1, "the stub file: "),
         ("-o directory root program", 1, "is a directory"),
         ("-o directory/ root program", 1, "is a directory"),
         ("-o missing/out root program", 1, "No such file or directory"),

@@ -35,7 +35,11 @@ pub(super) fn read_head(path: &Path) -> Result<(File, Bundle), CliError> {
 
 /// Checks the signatures of a bundle and everything but its image and stub.
 pub(super) fn verify(path: &Path) -> Result<Verified, CliError> {
-    let file = open(path)?;
+    verify_open(path, open(path)?)
+}
+
+/// The same for a bundle that is open; `path` is for messages.
+pub(super) fn verify_open(path: &Path, file: File) -> Result<Verified, CliError> {
     let opened = Opened::new(file).map_err(|error| unverified(path, error))?;
     opened.verify().map_err(|error| unverified(path, error))
 }

@@ -11,6 +11,7 @@ use signing::{KeyId, PemError};
 
 use crate::closure::ClosureError;
 use crate::options::OptionsError;
+use crate::plan::Warning;
 use crate::rootfs::{RootPath, RootfsError};
 use crate::seal::{OutputError, SealError};
 use crate::stubs::StubError;
@@ -40,13 +41,16 @@ pub(super) enum CliError {
     Closure(ClosureError),
     /// There is a plan, and the loader would stop before the program's first instruction.
     CannotStart {
-        /// The file that lacks something.
-        path: RootPath,
-        /// What, as the plan warns of it.
-        message: String,
+        /// What the plan warns of.
+        faults: Vec<Warning>,
     },
     /// There is no stub.
-    Stub(StubError),
+    Stub {
+        /// The program that wants one.
+        program: RootPath,
+        /// Why.
+        source: StubError,
+    },
     /// The bundle is not written.
     Seal(SealError),
     /// The output file is not written.
@@ -123,7 +127,6 @@ impl CliError {
             Self::Closure(error) if error.is_not_found() => status::NOT_FOUND,
             Self::Verify { source, .. } if !is_unreadable(source) => status::UNVERIFIED,
             Self::Check { source, .. } if source.is_tampering() => status::UNVERIFIED,
-            Self::Unpack(UnpackError::Unverified(error)) if error.is_tampering() => status::UNVERIFIED,
             Self::Untrusted { .. } => status::UNTRUSTED,
             _ => status::FAILED,
         }
@@ -140,7 +143,7 @@ impl CliError {
             Self::Rootfs(error) => error.hint(),
             Self::CannotStart { .. } => Some("install the package that has it into the root file system".into()),
             Self::Closure(error) => error.hint(),
-            Self::Stub(error) => error.hint(),
+            Self::Stub { source, .. } => source.hint(),
             Self::Seal(error) => error.hint(),
             Self::Output(error) => error.hint(),
             Self::KeyFile(error) => key_hint(error),
@@ -184,8 +187,11 @@ impl fmt::Display for CliError {
             Self::Options(error) => error.fmt(f),
             Self::Rootfs(error) => error.fmt(f),
             Self::Closure(error) => error.fmt(f),
-            Self::CannotStart { path, message } => write!(f, "{path}: {message}"),
-            Self::Stub(error) => error.fmt(f),
+            Self::CannotStart { faults } => {
+                let fault = |warning: &Warning| format!("{}: {}", warning.path, warning.message);
+                f.write_str(&faults.iter().map(fault).collect::<Vec<_>>().join("; "))
+            }
+            Self::Stub { program, source } => write!(f, "{program}: {source}"),
             Self::Seal(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
             Self::KeyFile(error) => error.fmt(f),
@@ -228,10 +234,8 @@ from!(
     Options(OptionsError),
     Rootfs(RootfsError),
     Closure(ClosureError),
-    Stub(StubError),
     Seal(SealError),
     Output(OutputError),
     KeyFile(KeyFileError),
-    Unpack(UnpackError),
     Print(io::Error),
 );

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::unistd::{getegid, geteuid};
 use runtime::image::OwnerMap;
-use runtime::image::unpack::unpack;
+use runtime::image::unpack::{UnpackError, unpack};
 use serde::Serialize;
 
 use super::args::ExtractArgs;
@@ -31,7 +31,13 @@ pub(super) fn run(args: &ExtractArgs) -> Result<(), CliError> {
         if is_new {
             give_up(&args.dir);
         }
-        return Err(error.into());
+        return Err(match error {
+            UnpackError::Unverified(source) => CliError::Check {
+                path: args.file.clone(),
+                source,
+            },
+            error => CliError::Unpack(error),
+        });
     }
     let image = &verified.manifest().image;
     let report = Report {

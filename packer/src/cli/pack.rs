@@ -53,13 +53,14 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
     drop(OutputFile::create(&options.output)?);
     let rootfs = Rootfs::open(&options.rootfs)?;
     let plan = crate::closure::plan(&rootfs, &options.request)?;
-    if let Some(warning) = stops_at_start(&plan) {
-        return Err(CliError::CannotStart {
-            path: warning.path.clone(),
-            message: warning.message.clone(),
-        });
+    let faults = stops_at_start(&plan);
+    if !faults.is_empty() {
+        return Err(CliError::CannotStart { faults });
     }
-    let stub = Stub::choose(&plan.architecture, options.stub.as_deref())?;
+    let stub = Stub::choose(&plan.architecture, options.stub.as_deref()).map_err(|source| CliError::Stub {
+        program: plan.entry.clone(),
+        source,
+    })?;
     let key = passphrase::load_key(&key)?;
     warn(&plan.warnings);
     if key.created {
@@ -77,13 +78,14 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
     }
 }
 
-/// The warning that means that the program does not start at all: something is missing that its own loader wants at once, and not
+/// The warnings that mean that the program does not start at all: something is missing that its own loader wants at once, and not
 /// only what was taken along beside it.
-fn stops_at_start(plan: &Plan) -> Option<&Warning> {
-    plan.warnings.iter().find(|warning| {
+fn stops_at_start(plan: &Plan) -> Vec<Warning> {
+    let stops = |warning: &&Warning| {
         matches!(warning.kind, WarningKind::MissingLibrary | WarningKind::LoaderStops)
             && is_wanted_at_start(plan, &warning.path)
-    })
+    };
+    plan.warnings.iter().filter(stops).cloned().collect()
 }
 
 /// Whether the chain of reasons from `path` leads to the command through nothing but what is loaded at its start.
@@ -223,7 +225,7 @@ mod tests {
                 path: RootPath::new(path),
                 message: String::new(),
             });
-            assert_eq!(stops_at_start(&plan).is_some(), expected, "{path} {kind:?}");
+            assert_eq!(!stops_at_start(&plan).is_empty(), expected, "{path} {kind:?}");
         }
     }
 }

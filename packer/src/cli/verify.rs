@@ -6,11 +6,12 @@ use std::path::Path;
 use runtime::verify::Verified;
 use serde::Serialize;
 use signing::PublicKey;
+use signing::key_file::read_public;
 use signing::trust::TrustStore;
 
 use super::args::VerifyArgs;
 use super::bundle_file::{self, Signer, unverified};
-use super::error::CliError;
+use super::error::{CliError, status};
 use super::output;
 use super::progress::Progress;
 
@@ -26,7 +27,7 @@ struct Check {
 #[serde(rename_all = "camelCase")]
 struct Report {
     file: String,
-    /// `valid`, `untrusted` or `invalid`.
+    /// `valid`, `untrusted`, `invalid`, or `unknown` where something kept it from being found out.
     verdict: &'static str,
     checks: Vec<Check>,
     signers: Vec<Signer>,
@@ -40,9 +41,10 @@ impl Report {
     }
 
     fn failed(&mut self, name: &'static str, error: CliError) -> CliError {
-        self.verdict = match error {
-            CliError::Untrusted { .. } => "untrusted",
-            _ => "invalid",
+        self.verdict = match error.status() {
+            status::UNTRUSTED => "untrusted",
+            status::UNVERIFIED => "invalid",
+            _ => "unknown",
         };
         self.checks.push(Check {
             name,
@@ -58,7 +60,7 @@ impl Report {
 pub(super) fn run(args: &VerifyArgs) -> Result<(), CliError> {
     let mut report = Report {
         file: args.file.display().to_string(),
-        verdict: "valid",
+        verdict: "unknown",
         checks: Vec::new(),
         signers: Vec::new(),
         error: None,
@@ -74,6 +76,10 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), CliError> {
 
 fn check(args: &VerifyArgs, report: &mut Report) -> Result<(), CliError> {
     let path = &args.file;
+    let keys = args.key.iter().map(|path| Ok((path.as_path(), read_public(path)?)));
+    let keys: Vec<(&Path, PublicKey)> = keys
+        .collect::<Result<_, signing::Error>>()
+        .map_err(|error| report.failed("keys", error.into()))?;
     let (file, head) = bundle_file::read_head(path).map_err(|error| report.failed("layout", error))?;
     let behind = file
         .metadata()
@@ -87,9 +93,8 @@ fn check(args: &VerifyArgs, report: &mut Report) -> Result<(), CliError> {
             bytes => format!("{padding}; {bytes} bytes follow, which belong to nobody and are never read"),
         },
     );
-    drop(file);
 
-    let verified = bundle_file::verify(path).map_err(|error| report.failed("signatures", error))?;
+    let verified = bundle_file::verify_open(path, file).map_err(|error| report.failed("signatures", error))?;
     let ids: Vec<String> = verified.signers().iter().map(|id| format!("key {id}")).collect();
     report.passed("signatures", format!("over the manifest, by {}", ids.join(", ")));
     report.passed(
@@ -108,14 +113,21 @@ fn check(args: &VerifyArgs, report: &mut Report) -> Result<(), CliError> {
         format!("{blocks} blocks, all lead to the root digest of the hash tree"),
     );
 
-    check_trust(args, &verified, report)
+    check_trust(args, &keys, &verified, report)?;
+    report.verdict = "valid";
+    Ok(())
 }
 
-fn check_trust(args: &VerifyArgs, verified: &Verified, report: &mut Report) -> Result<(), CliError> {
+fn check_trust(
+    args: &VerifyArgs,
+    keys: &[(&Path, PublicKey)],
+    verified: &Verified,
+    report: &mut Report,
+) -> Result<(), CliError> {
     let store = bundle_file::trust_store();
     let signers = verified.signer_keys();
     report.signers = signers.iter().map(|key| Signer::new(key, &store)).collect();
-    match find_trusted(args, signers, &store)? {
+    match find_trusted(keys, signers, &store) {
         Some(why) => {
             report.passed("trust", why);
             Ok(())
@@ -132,24 +144,17 @@ fn check_trust(args: &VerifyArgs, verified: &Verified, report: &mut Report) -> R
 }
 
 /// Why one of the signers is accepted; none when nobody is.
-fn find_trusted(args: &VerifyArgs, signers: &[PublicKey], store: &TrustStore) -> Result<Option<String>, CliError> {
-    for path in &args.key {
-        let key = signing::key_file::read_public(path)?;
-        if signers.contains(&key) {
-            return Ok(Some(format!("key {} was asked for: {}", key.key_id(), path.display())));
-        }
+fn find_trusted(asked: &[(&Path, PublicKey)], signers: &[PublicKey], store: &TrustStore) -> Option<String> {
+    if !asked.is_empty() {
+        let (path, key) = asked.iter().find(|(_, key)| signers.contains(key))?;
+        return Some(format!("key {} was asked for: {}", key.key_id(), path.display()));
     }
-    if !args.key.is_empty() {
-        return Ok(None);
-    }
-    let trusted = signers.iter().find_map(|key| store.find(key));
-    Ok(trusted.map(|trusted| {
-        format!(
-            "key {} is trusted: {}",
-            trusted.public_key.key_id(),
-            trusted.path.display()
-        )
-    }))
+    let trusted = signers.iter().find_map(|key| store.find(key))?;
+    Some(format!(
+        "key {} is trusted: {}",
+        trusted.public_key.key_id(),
+        trusted.path.display()
+    ))
 }
 
 /// Checks stub and image.

@@ -1,8 +1,8 @@
 //! The image: the plan's entries as a squashfs 4.0 file system, compressed with zstd.
 //!
-//! backhand lays the image out ([`writer`]) and asks for each block to be compressed when it comes to it. So that this keeps all
-//! cores busy, [`read_ahead`] walks the same files in the same order a few blocks in front of it, worker threads compress what it
-//! reads, and [`compress`] hands the finished blocks over. The image is the same to the byte whatever the number of workers.
+//! backhand lays the image out (`writer`) and asks for each block to be compressed when it comes to it. So that this keeps all
+//! cores busy, `read_ahead` walks the same files in the same order a few blocks in front of it, worker threads compress what it
+//! reads, and `compress` hands the finished blocks over. The image is the same to the byte whatever the number of workers.
 //!
 //! The same plan over the same files gives the same bytes: entries are sorted, times are the files' own (none later than
 //! `SOURCE_DATE_EPOCH` where that is set), and the time of the image itself is `SOURCE_DATE_EPOCH` or 0, never the clock.
