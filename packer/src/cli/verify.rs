@@ -6,7 +6,7 @@ use std::path::Path;
 use runtime::verify::Verified;
 use serde::Serialize;
 use signing::PublicKey;
-use signing::key_file::read_public;
+use signing::key_file::{KeyFileError, read_public};
 use signing::trust::TrustStore;
 
 use super::args::VerifyArgs;
@@ -78,7 +78,7 @@ fn check(args: &VerifyArgs, report: &mut Report) -> Result<(), CliError> {
     let path = &args.file;
     let keys = args.key.iter().map(|path| Ok((path.as_path(), read_public(path)?)));
     let keys: Vec<(&Path, PublicKey)> = keys
-        .collect::<Result<_, signing::Error>>()
+        .collect::<Result<_, KeyFileError>>()
         .map_err(|error| report.failed("keys", error.into()))?;
     let (file, head) = bundle_file::read_head(path).map_err(|error| report.failed("layout", error))?;
     let behind = file
