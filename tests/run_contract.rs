@@ -26,10 +26,11 @@ use std::sync::Arc;
 
 use support::bundle::Shared;
 use support::requirement::skip;
-use support::roots::{BUSYBOX_NEEDS, TINY_NEEDS, busybox, tiny};
+use support::roots::{BUSYBOX_NEEDS, TINY_NEEDS, busybox, probe, tiny};
 use support::{Bundle, Place, Scratch};
 
 static SHELL: Shared = Shared::new(|| Bundle::pack(&[], &busybox(&Scratch::new()), &["/bin/sh"]));
+static PROBE: Shared = Shared::new(|| Bundle::pack(&[], &probe(&Scratch::new()), &["/bin/probe"]));
 static TINY: Shared = Shared::new(|| Bundle::pack(&[], &tiny(&Scratch::new()), &["/bin/tiny"]));
 
 /// A packed shell, where `busybox` has all the tools; none where it cannot be had.
@@ -40,6 +41,11 @@ fn shell() -> Option<Arc<Bundle>> {
 /// A packed program that prints its arguments, one a line, and ends with their number.
 fn printer() -> Option<Arc<Bundle>> {
     (!skip(&TINY_NEEDS)).then(|| TINY.get())
+}
+
+/// A packed program that looks at itself: `fixtures/programs/probe.c`.
+fn packed_probe() -> Option<Arc<Bundle>> {
+    (!skip(&TINY_NEEDS)).then(|| PROBE.get())
 }
 
 /// Those that the machine has.

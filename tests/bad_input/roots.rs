@@ -72,7 +72,7 @@ fn a_program_of_another_machine() {
         .arg(case.root.join("bin/foreign"))
         .arg(source);
     let _no_output = exec::run(&mut compiler).success();
-    case.refused("/bin/foreign", FAILED, &["/bin/foreign", "aarch64"]);
+    case.refused("/bin/foreign", FAILED, &["aarch64", "stub"]);
 }
 
 #[test]
@@ -90,10 +90,12 @@ fn a_library_that_is_not_there() {
     if skip(&[Need::Tool("gcc"), Need::Tool("patchelf")]) {
         return;
     }
-    // The loader and the C library of the host, and a library that nobody has.
+    // The loader of the host, no C library, and a library that nobody has.
     let program = case.root.join("bin/needs");
-    let source = case.scratch.file("needs.c", "int main(void) { return 0; }\n");
-    let _no_output = exec::run(Command::new(tool("gcc")).arg("-o").arg(&program).arg(source)).success();
+    let source = case.scratch.file("needs.c", "void _start(void) { for (;;); }\n");
+    let mut compiler = Command::new(tool("gcc"));
+    compiler.args(["-nostdlib", "-pie", "-o"]).arg(&program).arg(source);
+    let _no_output = exec::run(&mut compiler).success();
     let _no_output = exec::run(
         Command::new(tool("patchelf"))
             .args(["--add-needed", "libnosuch.so.7"])
@@ -143,12 +145,28 @@ fn a_file_that_cannot_be_read() {
 }
 
 #[test]
-fn an_include_that_matches_nothing() {
+fn an_include_that_matches_nothing_is_told() {
     let Some(case) = Case::new() else { return };
-    let ended = case.pack(&["--include".as_ref(), "/no/such/*".as_ref()], &case.root, "/bin/tiny");
-    assert_refused(&ended, NOT_FOUND, &["/no/such/*"]);
-    case.assert_untouched(&ended);
+    let ended = case
+        .pack(&["--include".as_ref(), "/no/such/*".as_ref()], &case.root, "/bin/tiny")
+        .success();
+    let warned = |line: &str| line.starts_with("polecat: warning: ") && line.contains("/no/such/*");
+    assert!(ended.err().lines().any(warned), "{ended}");
+}
+
+#[test]
+fn another_program_that_is_not_there() {
+    let Some(case) = Case::new() else { return };
     let ended = case.pack(&["--also".as_ref(), "nosuch".as_ref()], &case.root, "/bin/tiny");
     assert_refused(&ended, NOT_FOUND, &["nosuch"]);
+    case.assert_untouched(&ended);
+}
+
+#[test]
+fn a_link_that_an_image_cannot_hold() {
+    let Some(case) = Case::new() else { return };
+    symlink("t".repeat(1000), case.root.join("bin/long")).expect("a link");
+    let ended = case.pack(&["--include".as_ref(), "/bin/*".as_ref()], &case.root, "/bin/tiny");
+    assert_refused(&ended, FAILED, &["/bin/long", "1000"]);
     case.assert_untouched(&ended);
 }

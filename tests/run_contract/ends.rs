@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use support::Place;
 use support::requirement::skip;
 
-use crate::{places, shell};
+use crate::{packed_probe, places, shell};
 
 #[test]
 fn exit_statuses_are_the_programs() {
@@ -23,7 +23,7 @@ fn exit_statuses_are_the_programs() {
 
 #[test]
 fn death_by_a_signal_is_death_by_that_signal() {
-    let Some(bundle) = shell() else { return };
+    let Some(bundle) = packed_probe() else { return };
     let deadly = [
         Signal::SIGHUP,
         Signal::SIGINT,
@@ -40,8 +40,7 @@ fn death_by_a_signal_is_death_by_that_signal() {
     ];
     for place in places() {
         for signal in deadly {
-            let line = format!("kill -{} $$; exit 3", signal as i32);
-            let ended = bundle.run(place, ["-c", &line]);
+            let ended = bundle.run(place, ["signal", &(signal as i32).to_string()]);
             assert_eq!(ended.signal(), Some(signal), "{place}: {ended}");
             assert_eq!(ended.err(), "", "{place}: {signal}");
         }

@@ -1,10 +1,10 @@
 //! Starting programs, with an end to waiting; and writing files that will be executed.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -120,14 +120,24 @@ impl Ended {
 
 impl std::fmt::Display for Ended {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (out, err) = (self.out(), self.err());
         write!(
             f,
             "{}\n{}\nstdout: {}\nstderr: {}",
             self.command,
             self.status,
-            self.out(),
-            self.err()
+            shortened(&out),
+            shortened(&err)
         )
+    }
+}
+
+/// Enough of a long text to see what it is.
+fn shortened(text: &str) -> String {
+    const ENOUGH: usize = 4000;
+    match text.char_indices().nth(ENOUGH) {
+        Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
+        None => text.to_owned(),
     }
 }
 
@@ -152,15 +162,20 @@ pub fn run_with_input(command: &mut Command, input: &[u8]) -> Ended {
 fn run_with(command: &mut Command, input: &[u8]) -> Ended {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = spawn(command);
-    if let Some(mut stdin) = child.stdin.take() {
-        use std::io::Write as _;
-        // A program need not read what it is given.
-        match stdin.write_all(input) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => panic!("{}: {error}", shown(command)),
-            _ => {}
-        }
+    let stdin = child.stdin.take();
+    std::thread::scope(|scope| {
+        // Beside the reading: a program may print before it has read all.
+        scope.spawn(move || stdin.map(|stdin| feed(stdin, input)));
+        finish(shown(command), child)
+    })
+}
+
+/// A program need not read all that it is given.
+fn feed(mut stdin: ChildStdin, input: &[u8]) {
+    match stdin.write_all(input) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => panic!("standard input of a child: {error}"),
+        _ => {}
     }
-    finish(shown(command), child)
 }
 
 /// Waits for the end of what [`spawn`] started, and collects what its pipes hold.

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use nix::pty::{Winsize, openpty};
 
 use crate::exec;
+use crate::processes::Process;
 use crate::wait;
 
 /// Put before a program, it makes the terminal on standard input the controlling one; see
@@ -80,6 +81,12 @@ impl Terminal {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether the program has not ended.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        Process::find(self.child.id()).is_some()
     }
 
     /// Everything printed so far.

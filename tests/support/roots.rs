@@ -27,6 +27,17 @@ pub fn tiny(scratch: &Scratch) -> PathBuf {
     root
 }
 
+/// A root file system with `/bin/probe`, a static program that looks at itself: `fixtures/programs/probe.c`.
+///
+/// # Panics
+/// Where it cannot be made.
+#[must_use]
+pub fn probe(scratch: &Scratch) -> PathBuf {
+    let root = scratch.directory("probe");
+    compile("probe.c", &scratch.directory("probe/bin").join("probe"));
+    root
+}
+
 /// Compiles one of `fixtures/programs` to a static executable.
 ///
 /// # Panics

@@ -13,6 +13,8 @@ use crate::wait;
 pub struct Tmux {
     socket: PathBuf,
     configuration: PathBuf,
+    /// Holds the two.
+    _scratch: Scratch,
 }
 
 impl Tmux {
@@ -21,12 +23,14 @@ impl Tmux {
     /// # Panics
     /// Where tmux fails.
     #[must_use]
-    pub fn start(scratch: &Scratch, command: &str, columns: u16, rows: u16) -> Self {
+    pub fn start(command: &str, columns: u16, rows: u16) -> Self {
+        let scratch = Scratch::new();
         let configuration = "set -g remain-on-exit on\nset -g default-shell /bin/sh\nset -g status off\n";
         let configuration = scratch.file("tmux.conf", configuration);
         let tmux = Self {
             socket: scratch.join("tmux.socket"),
             configuration,
+            _scratch: scratch,
         };
         let (columns, rows) = (columns.to_string(), rows.to_string());
         let started = tmux.run(&["new-session", "-d", "-x", &columns, "-y", &rows, command]);
@@ -95,21 +99,21 @@ impl Tmux {
     /// Where it does not end, or by a signal.
     #[must_use]
     pub fn end(&self) -> i32 {
-        let dead = || {
-            self.run(&["display-message", "-p", "#{pane_dead} #{pane_dead_status}"])
+        // The end of the terminal may be seen before the end of the program.
+        let format = "#{pane_dead_status},#{pane_dead_signal}";
+        let mut how = String::new();
+        let mut has_ended = || {
+            how = self
+                .run(&["display-message", "-p", format])
                 .success()
                 .out()
+                .trim()
+                .to_owned();
+            how != ","
         };
-        wait::until_or(
-            "the program in tmux has ended",
-            || dead().starts_with('1'),
-            || self.screen(),
-        );
-        dead()
-            .trim()
-            .strip_prefix("1 ")
-            .and_then(|status| status.parse().ok())
-            .expect("an exit status")
+        wait::until_or("the program in tmux has ended", &mut has_ended, || self.screen());
+        let status = how.strip_suffix(',').and_then(|status| status.parse().ok());
+        status.unwrap_or_else(|| panic!("died of the signal {how}\n{}", self.screen()))
     }
 }
 
@@ -132,13 +136,7 @@ mod tests {
         if skip(&[Need::Tool("tmux")]) {
             return;
         }
-        let scratch = Scratch::new();
-        let tmux = Tmux::start(
-            &scratch,
-            "echo on the screen; read line; echo got $line; exit 5",
-            40,
-            10,
-        );
+        let tmux = Tmux::start("echo on the screen; read line; echo got $line; exit 5", 40, 10);
         tmux.expect("its text", |screen| screen.starts_with("on the screen"));
         tmux.type_line("some keys");
         tmux.expect("the answer", |screen| screen.contains("got some keys"));

@@ -99,21 +99,37 @@ impl Listing {
         self.lines.into_values().map(change).collect()
     }
 
-    /// As a run shows it that has but one user.
+    /// As a run shows it that has but one user: there are no other ids to be set to, and what permissions keep from the
+    /// owner cannot be read.
     pub(crate) fn owned_by(&self, id: u32) -> Self {
-        self.clone().map(|line| Line {
-            uid: id.into(),
-            gid: id.into(),
-            ..line
+        self.clone().map(|line| {
+            let unreadable = line.mode & 0o400 == 0 && matches!(line.kind.as_str(), "f" | "d");
+            let contents = if unreadable {
+                "!".to_owned()
+            } else {
+                line.contents.clone()
+            };
+            Line {
+                uid: id.into(),
+                gid: id.into(),
+                contents,
+                mode: line.mode & !0o6000,
+                ..line
+            }
         })
     }
 
-    /// A run makes the root directory anew; what mounts are made on has changed its time.
-    pub(crate) fn without_root(&self) -> Self {
-        self.lines
-            .values()
-            .filter(|line| !line.path.is_empty())
-            .cloned()
+    /// Without what a run changes of the tree itself: the root directory, and the time of `/etc`, in which it makes names.
+    pub(crate) fn untouched_by_runs(&self) -> Self {
+        let there = self.lines.values().filter(|line| !line.path.is_empty()).cloned();
+        there
+            .map(|line| match line.path.as_str() {
+                "/etc" => Line {
+                    time: "-".to_owned(),
+                    ..line
+                },
+                _ => line,
+            })
             .collect()
     }
 
