@@ -12,6 +12,12 @@ pub const BLOCK: usize = 4096;
 /// What is signed begins with this; the stored bytes of the manifest follow.
 pub const PURPOSE: &[u8] = b"polecat bundle manifest v1\0";
 
+/// Where the section table begins in the superblock.
+pub const SECTION_TABLE: usize = 40;
+
+/// Length of an entry of the section table.
+pub const SECTION_SIZE: usize = 32;
+
 /// Where the records begin in the signature block.
 pub const SIGNATURE_RECORDS: usize = 8;
 
@@ -20,8 +26,6 @@ pub const SIGNATURE_SIZE: usize = 128;
 
 const MAGIC: &[u8; 16] = b"\x89POLECAT\r\n\x1a\n\0\0\0\0";
 const CHECKSUM: usize = 4064;
-const SECTION_TABLE: usize = 40;
-const SECTION_SIZE: usize = 32;
 
 /// A bundle's bytes and where its parts are.
 #[derive(Debug, Clone)]

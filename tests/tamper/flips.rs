@@ -56,7 +56,7 @@ fn polecat_verify_sees_damage_in_the_head() {
         }
         victim.flip(offset);
         let ended = victim.verify().exits(3);
-        crate::assert_speaks(&ended, &victim.path, &format!("byte {offset}"));
+        crate::assert_names(&ended, &victim.path, &format!("byte {offset}"));
         victim.mend(offset);
     }
     let _whole = victim.verify().success();
@@ -71,7 +71,7 @@ fn polecat_verify_sees_one_byte_in_any_block_of_image_and_tree() {
             let offset = block + (number * 1365) % BLOCK;
             victim.flip(offset);
             let ended = victim.verify().exits(3);
-            crate::assert_speaks(&ended, &victim.path, &format!("byte {offset} in the {part}"));
+            crate::assert_names(&ended, &victim.path, &format!("byte {offset} in the {part}"));
             victim.mend(offset);
         }
     }
@@ -112,7 +112,7 @@ fn a_lazy_start_runs_what_was_signed_or_nothing() {
                 }
                 assert_eq!(ended.out(), "", "{place}: byte {offset}: {ended}");
                 assert_eq!(ended.code(), Some(crate::UNVERIFIED), "{place}: byte {offset}: {ended}");
-                crate::assert_speaks(&ended, &victim.path, &format!("{place}: byte {offset}"));
+                crate::assert_told(&ended, &format!("{place}: byte {offset}"));
                 refused += 1;
             }
         }
@@ -127,7 +127,7 @@ fn a_damaged_stub_is_not_vouched_for() {
     for offset in stub.step_by(if quick() { 65_537 } else { 8191 }).skip(1) {
         victim.flip(offset);
         let ended = victim.verify().exits(3);
-        crate::assert_speaks(&ended, &victim.path, &format!("byte {offset} of the stub"));
+        crate::assert_names(&ended, &victim.path, &format!("byte {offset} of the stub"));
         victim.mend(offset);
     }
 }
