@@ -17,6 +17,7 @@ use nix::unistd;
 
 use crate::root::identity::{self, Account};
 use crate::sys::auxv;
+use crate::userns;
 
 /// Files that are copied from the host are configuration; a longer one is none.
 pub(crate) const LONGEST_FILE: u64 = 1 << 20;
@@ -39,6 +40,8 @@ pub struct Facts {
     pub gid: u32,
     /// `CAP_SYS_ADMIN` is effective: no user namespace is needed.
     pub privileged: bool,
+    /// Every user and group id means what it means on the host: not so in a user namespace.
+    pub all_ids: bool,
     /// `$HOME`, if it is there.
     pub home: Option<Shared>,
     /// Working directory; none when it was removed.
@@ -72,6 +75,9 @@ impl Facts {
                     text: error.to_string(),
                 }
             })?,
+            all_ids: ["/proc/self/uid_map", "/proc/self/gid_map"]
+                .into_iter()
+                .all(|map| read_short(Path::new(map)).map_or(true, |map| userns::is_whole(&map))),
             home: home.as_deref().and_then(shared),
             cwd: env::current_dir().ok(),
             terminal: terminal(),

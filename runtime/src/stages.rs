@@ -87,9 +87,9 @@ impl Planned {
         Ok((rooted, confinement, program))
     }
 
-    /// Where only the caller's ids are mapped everything is the caller's, who is user 0 while the root is built.
+    /// Where not all ids are mapped everything is the caller's, who is user 0 while the root is built.
     fn owner(&self) -> OwnerMap {
-        if self.host.privileged {
+        if self.host.privileged && self.host.all_ids {
             OwnerMap::AsStored
         } else {
             OwnerMap::Caller { uid: 0, gid: 0 }

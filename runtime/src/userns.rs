@@ -66,6 +66,14 @@ pub fn enter_inner(uid: u32, gid: u32) -> Result<(), UserNamespaceError> {
     )
 }
 
+/// Whether `map`, the contents of `/proc/PID/uid_map` or `gid_map`, maps every id to itself, as outside of all user
+/// namespaces.
+#[must_use]
+pub fn is_whole(map: &[u8]) -> bool {
+    let fields = map.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+    fields.eq([&b"0"[..], b"0", b"4294967295"])
+}
+
 fn write(path: &'static str, contents: &str) -> Result<(), UserNamespaceError> {
     let errno = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
     fs::OpenOptions::new()
@@ -116,3 +124,25 @@ impl fmt::Display for UserNamespaceError {
 }
 
 impl std::error::Error for UserNamespaceError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps() {
+        let cases: [(&[u8], bool); 5] = [
+            (b"         0          0 4294967295\n", true),
+            (b"         0       1000          1\n", false),
+            (b"         0     100000      65536\n", false),
+            (
+                b"         0          0          1\n         1     100000      65536\n",
+                false,
+            ),
+            (b"", false),
+        ];
+        for (map, expected) in cases {
+            assert_eq!(is_whole(map), expected, "{}", String::from_utf8_lossy(map));
+        }
+    }
+}

@@ -54,7 +54,12 @@ fn fill(mut tree: Tree, entries: &[Entry]) -> Result<(), TreeError> {
 pub fn apply(ops: &[Op], view: View<'_>) -> Result<Vec<(PathBuf, Errno)>, ApplyError> {
     let mut tree = Tree::open(view.root)?;
     let mut skipped = Vec::new();
+    let mut shared: Vec<&Path> = Vec::new();
     for op in ops {
+        if shared.iter().any(|shared| op.path().starts_with(shared)) {
+            // What is below belongs to the host.
+            return Err(ApplyError::mount("anything", op.path(), Errno::EROFS));
+        }
         match op {
             Op::Make(entry) => make(entry, &mut tree)?,
             Op::Mount { path, system } => {
@@ -63,8 +68,15 @@ pub fn apply(ops: &[Op], view: View<'_>) -> Result<Vec<(PathBuf, Errno)>, ApplyE
             }
             Op::Bind(bind) => {
                 match bind_part(bind, &mut tree, view) {
-                    Err(ApplyError::Mount { path, errno, .. }) if bind.optional => skipped.push((path, errno)),
-                    result => result?,
+                    Err(ApplyError::Mount { path, errno, .. } | ApplyError::Tree(TreeError { path, errno, .. }))
+                        if bind.optional =>
+                    {
+                        skipped.push((path, errno))
+                    }
+                    result => {
+                        result?;
+                        shared.extend((bind.kind == BindKind::Shared).then_some(bind.path.as_path()));
+                    }
                 }
                 tree.forget(&bind.path);
             }

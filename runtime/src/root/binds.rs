@@ -27,6 +27,8 @@ pub enum Refusal {
     Own,
     /// The image holds something there, or on the way.
     Taken,
+    /// It lies inside another directory that is shared and shows something else there: nothing may be made in that one.
+    Inside,
 }
 
 impl fmt::Display for Refusal {
@@ -34,6 +36,7 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Self::Own => "it is the app's own",
             Self::Taken => "the image holds something there",
+            Self::Inside => "another directory that is shared has something else there",
         })
     }
 }
@@ -56,6 +59,9 @@ pub fn choose(host: &Facts, survey: &Survey) -> Binds {
         match refusal(&candidate, survey) {
             Some(refusal) => binds.refused.push((candidate.path, refusal)),
             None if binds.shared.iter().any(|outer| shows(outer, &candidate)) => {}
+            None if binds.shared.iter().any(|outer| candidate.path.starts_with(&outer.path)) => {
+                binds.refused.push((candidate.path, Refusal::Inside));
+            }
             None => binds.shared.push(candidate),
         }
     }
@@ -75,10 +81,27 @@ fn candidates(host: &Facts) -> Vec<Shared> {
         path: cwd.clone(),
         source: cwd.clone(),
     });
-    let mut candidates: Vec<Shared> = host.home.iter().cloned().chain(cwd).collect();
+    let called: Vec<Shared> = host.home.iter().cloned().chain(cwd).collect();
+    let mut candidates: Vec<Shared> = called.iter().map(|shared| behind_links(shared, &called)).collect();
     candidates.sort_by_key(|shared| shared.path.components().count());
     candidates.dedup();
     candidates
+}
+
+/// A directory that a link inside another shared one leads to is shared where it really is: the link will lead there,
+/// and a mount point in its place would have to be made in the host's directory.
+fn behind_links(shared: &Shared, all: &[Shared]) -> Shared {
+    let linked =
+        |outer: &Shared| outer.path != shared.path && shared.path.starts_with(&outer.path) && !shows(outer, shared);
+    Shared {
+        path: if all.iter().any(linked) {
+            &shared.source
+        } else {
+            &shared.path
+        }
+        .clone(),
+        source: shared.source.clone(),
+    }
 }
 
 fn refusal(shared: &Shared, survey: &Survey) -> Option<Refusal> {
@@ -132,7 +155,7 @@ mod tests {
     fn what_is_shared() {
         /// Home, working directory, what is shared, the app's working directory.
         type Case<'a> = (Option<Shared>, Option<&'a str>, &'a [Shared], Option<&'a str>);
-        let cases: [Case<'_>; 11] = [
+        let cases: [Case<'_>; 13] = [
             (
                 Some(same("/home/ada")),
                 Some("/home/ada/work"),
@@ -168,6 +191,19 @@ mod tests {
                 Some("/data/ada/work"),
                 &[shared("/home/ada", "/data/ada"), same("/data/ada/work")],
                 Some("/data/ada/work"),
+            ),
+            // The home directory is a link inside the working directory, or lies behind one.
+            (
+                Some(shared("/home/ada", "/data/ada")),
+                Some("/home"),
+                &[same("/home"), same("/data/ada")],
+                Some("/home"),
+            ),
+            (
+                Some(shared("/home/l/ada", "/home/data/ada")),
+                Some("/home"),
+                &[same("/home")],
+                Some("/home"),
             ),
             (None, None, &[], None),
         ];

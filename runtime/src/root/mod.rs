@@ -29,6 +29,7 @@ mod tests {
             uid: 1000,
             gid: 100,
             privileged: false,
+            all_ids: true,
             home: None,
             cwd: None,
             terminal: None,

@@ -1,6 +1,6 @@
 //! One step of building a root file system, as a value: what [`super::plan`] decides and [`super::apply`] does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::sys::mount_attribute;
 
@@ -24,6 +24,19 @@ pub enum Op {
         /// Where.
         path: PathBuf,
     },
+}
+
+impl Op {
+    /// Where in the new root.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Make(Entry::Directory { path, .. } | Entry::File { path, .. } | Entry::Link { path, .. })
+            | Self::Mount { path, .. }
+            | Self::Bind(Bind { path, .. })
+            | Self::Protect { path } => path,
+        }
+    }
 }
 
 /// An entry of a directory.

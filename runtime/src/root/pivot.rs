@@ -114,6 +114,9 @@ impl PivotError {
             Self::Private(Errno::EPERM | Errno::EACCES) | Self::Base(Errno::EPERM | Errno::EACCES) => {
                 Some(crate::userns::RESTRICTED_HINT.into())
             }
+            Self::Private(Errno::EINVAL) => {
+                Some("the root directory is not a mount point: before chroot(1), `mount --bind DIR DIR`".into())
+            }
             _ => None,
         }
     }

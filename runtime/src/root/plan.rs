@@ -152,7 +152,11 @@ fn system(host: &Facts, contain: bool) -> Vec<Op> {
         ops.extend(GOVERNING.map(|path| Op::Protect { path: path.into() }));
     }
     ops.push(Op::Bind(sys));
-    ops.extend(dev::steps(host.terminal.as_deref(), host.privileged, limit));
+    ops.extend(dev::steps(
+        host.terminal.as_deref(),
+        host.privileged && host.all_ids,
+        limit,
+    ));
     ops.extend([("/tmp", 0o1777), ("/run", 0o755)].map(|(path, mode)| {
         let system = System::Tmpfs { mode, limit };
         Op::Mount {
