@@ -25,6 +25,12 @@ extern "C" fn _Unwind_RaiseException(_exception: *mut c_void) -> c_uint {
     END_OF_STACK
 }
 
+// SAFETY: as above. Only the cancellation of a thread forces an unwind, and nobody cancels any; glibc aborts on this.
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_ForcedUnwind(_exception: *mut c_void, _stop: *const c_void, _argument: *mut c_void) -> c_uint {
+    END_OF_STACK
+}
+
 // SAFETY: as above. Landing pads, which are never reached, end in it.
 #[unsafe(no_mangle)]
 extern "C" fn _Unwind_Resume(_exception: *mut c_void) -> ! {
