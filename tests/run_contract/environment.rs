@@ -1,5 +1,8 @@
 //! Environment, working directory, home, and what a process inherits.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+
 use support::exec;
 
 use crate::{places, shell};
@@ -40,6 +43,27 @@ fn working_directory_and_home_are_the_callers() {
         let home = bundle.home().display().to_string();
         let wanted = format!("{}\n{home}\n{home}\n", deep.display());
         assert_eq!(exec::run(&mut command).success().out(), wanted, "{place}");
+    }
+}
+
+/// A mount point in place of the link would have to be made in the host's own directory.
+#[test]
+fn a_home_behind_a_link_in_the_working_directory_stays_a_link() {
+    let Some(bundle) = shell() else { return };
+    let real = bundle.scratch().open_directory("disk/ada");
+    let above = bundle.scratch().open_directory("people");
+    let home = above.join("ada");
+    symlink(&real, &home).unwrap();
+    for place in places() {
+        let mut command = bundle.start(place);
+        command
+            .args(["-c", "cd $HOME && pwd -P"])
+            .current_dir(&above)
+            .env("HOME", &home);
+        let printed = exec::run(&mut command).success().out();
+        assert_eq!(printed, format!("{}\n", real.display()), "{place}");
+        assert_eq!(fs::read_link(&home).unwrap(), real, "{place}");
+        assert_eq!(fs::read_dir(&above).unwrap().count(), 1, "{place}");
     }
 }
 
