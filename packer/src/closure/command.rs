@@ -72,6 +72,7 @@ pub(super) fn find(rootfs: &Rootfs, command: &[u8], search_path: &str) -> Result
                 path,
                 fault: ProgramFault::NotAFile,
             }),
+            Look::Dangling { missing } => Err(ClosureError::Dangling { path, missing }),
             Look::Nothing => Err(ClosureError::CommandNotFound {
                 command: command.to_vec(),
                 search_path: None,
@@ -79,17 +80,21 @@ pub(super) fn find(rootfs: &Rootfs, command: &[u8], search_path: &str) -> Result
             }),
         };
     }
-    let mut not_executable = None;
+    let (mut not_executable, mut dangling) = (None, None);
     for directory in search_path.split(':').filter(|_| !command.is_empty()) {
         let path = [directory.as_bytes(), b"/", command].concat();
         match look(rootfs, &path)? {
             Look::Executable => return Ok(RootPath::new(path)),
             Look::NotExecutable => not_executable = not_executable.or(Some(RootPath::new(path))),
+            Look::Dangling { missing } => dangling = dangling.or(Some((RootPath::new(path), missing))),
             Look::NotAFile | Look::Nothing => {}
         }
     }
     if let Some(path) = not_executable {
         return Err(ClosureError::NotExecutable { path });
+    }
+    if let Some((path, missing)) = dangling {
+        return Err(ClosureError::Dangling { path, missing });
     }
     let near = near(rootfs, command, search_path)?;
     Err(ClosureError::CommandNotFound {
@@ -104,6 +109,11 @@ enum Look {
     Executable,
     NotExecutable,
     NotAFile,
+    /// A symbolic link that leads to nothing.
+    Dangling {
+        /// What is missing.
+        missing: RootPath,
+    },
     Nothing,
 }
 
@@ -112,7 +122,14 @@ fn look(rootfs: &Rootfs, path: &[u8]) -> Result<Look, RootfsError> {
         Ok(place) if place.metadata.kind != Kind::File => Ok(Look::NotAFile),
         Ok(place) if place.metadata.mode & 0o111 == 0 => Ok(Look::NotExecutable),
         Ok(_) => Ok(Look::Executable),
-        Err(error) if is_absence(error.errno()) => Ok(Look::Nothing),
+        Err(RootfsError::Lookup { path: missing, errno }) if is_absence(errno) => {
+            let is_there = rootfs.resolve(path, Last::Keep).is_ok();
+            Ok(if is_there {
+                Look::Dangling { missing }
+            } else {
+                Look::Nothing
+            })
+        }
         Err(error) => Err(error),
     }
 }

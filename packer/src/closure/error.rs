@@ -22,6 +22,13 @@ pub enum ClosureError {
         /// Names in PATH that look like it.
         near: Vec<String>,
     },
+    /// A command is a symbolic link that leads to nothing.
+    Dangling {
+        /// Where it was found.
+        path: RootPath,
+        /// What is missing.
+        missing: RootPath,
+    },
     /// A command was found, but may not be executed.
     NotExecutable {
         /// Where it was found.
@@ -102,7 +109,8 @@ impl ClosureError {
                 ..
             } => Some("begin a script with #! and its interpreter".into()),
             Self::NotAProgram { .. } | Self::CommandExcluded { .. } => None,
-            Self::Interpreter {
+            Self::Dangling { .. }
+            | Self::Interpreter {
                 fault: InterpreterFault::Missing,
                 ..
             } => Some("install the package that has it into the root file system".into()),
@@ -113,7 +121,7 @@ impl ClosureError {
     /// Is it that something is not in the root file system?
     pub fn is_not_found(&self) -> bool {
         match self {
-            Self::CommandNotFound { .. } => true,
+            Self::CommandNotFound { .. } | Self::Dangling { .. } => true,
             Self::Interpreter { fault, .. } => *fault == InterpreterFault::Missing,
             _ => false,
         }
@@ -142,6 +150,12 @@ impl fmt::Display for ClosureError {
                 ..
             } => {
                 write!(f, "command: {}: not in the root file system", printable(command))
+            }
+            Self::Dangling { path, missing } => {
+                write!(
+                    f,
+                    "command: {path}: a link that leads to {missing}, which is not in the root file system"
+                )
             }
             Self::NotExecutable { path } => write!(f, "command: {path}: not executable"),
             Self::NotAProgram { path, fault } => write!(f, "command: {path}: {fault}"),

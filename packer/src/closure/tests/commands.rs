@@ -67,6 +67,18 @@ const REFUSALS: &[(&str, &str, Option<&str>, bool)] = &[
         true,
     ),
     (
+        "dangling",
+        "command: /bin/dangling: a link that leads to /gone, which is not in the root file system",
+        Some("install"),
+        true,
+    ),
+    (
+        "/bin/dangling",
+        "command: /bin/dangling: a link that leads to /gone, which is not in the root file system",
+        Some("install"),
+        true,
+    ),
+    (
         "round",
         "interpreter of /bin/round: /bin/round: scripts interpret scripts",
         None,
@@ -110,6 +122,7 @@ fn commands_that_cannot_be_packed() {
     tree.file("/bin/lost", "#!/opt/nothing\n", 0o755);
     tree.file("/bin/env-lost", "#!/bin/env nothing\n", 0o755);
     tree.link("static", "/bin/env");
+    tree.link("/gone", "/bin/dangling");
     tree.file("/bin/round", "#!/bin/round\n", 0o755);
     tree.file("/bin/cut", &program(&[]).build()[..200], 0o755);
     tree.file(
