@@ -18,7 +18,7 @@ pub const HANGS: Duration = Duration::from_secs(120);
 /// be executed (`ETXTBSY`). So nothing is started while a file is being written.
 static STARTING: RwLock<()> = RwLock::new(());
 
-/// Starts a program; never while [`write`] or [`changing_files`] writes one.
+/// Starts a program; never while [`write()`] or [`changing_files`] writes one.
 ///
 /// # Panics
 /// Where it cannot be started.

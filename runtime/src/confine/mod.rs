@@ -12,7 +12,7 @@ mod no_new_privs;
 
 pub use capabilities::kept;
 
-/// A process that has given up what the app must not have. Made by [`Confined::confine`] and nowhere else.
+/// A process that has given up what the app must not have. Made by confining and in no other way.
 #[derive(Debug)]
 pub struct Confined(());
 
