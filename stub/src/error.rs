@@ -43,10 +43,10 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// Prints the one line, and the hint below it, and ends the process.
+    /// Prints one line, what failed and what to try, and ends the process.
     pub(crate) fn print_and_exit(self) -> ! {
-        let hint = self.hint().map_or(String::new(), |hint| format!(" (try: {hint})\n"));
-        let text = format!("polecat: {self}\n{hint}");
+        let hint = self.hint().map_or(String::new(), |hint| format!(" (try: {hint})"));
+        let text = format!("polecat: {self}{hint}\n");
         // If stderr is closed the status has to say it.
         match io::stderr().write_all(text.as_bytes()) {
             Ok(()) | Err(_) => exit::leave(&End::Exited(self.status())),

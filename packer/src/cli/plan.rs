@@ -104,7 +104,7 @@ fn size(entry: &Entry) -> Option<u64> {
 fn reason_line(reason: &Reason) -> String {
     let mut line = rule(reason.kind).to_owned();
     if !reason.detail.is_empty() {
-        line.push(' ');
+        line.push_str(": ");
         line.push_str(&printable(reason.detail.as_bytes()));
     }
     if let Some(by) = &reason.by {
