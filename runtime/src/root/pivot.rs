@@ -4,12 +4,15 @@
 //! what lies under the covered mount point too. Then into the new root, and everything else is detached.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::unistd::{chdir, chroot, mkdir, pivot_root};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::stat::Mode;
+use nix::unistd::{chdir, chroot, fchdir, mkdir, pivot_root};
 
 /// Where the host is between the two steps.
 pub const HOST: &str = "/old";
@@ -25,7 +28,31 @@ const NONE: Option<&str> = None;
 /// # Errors
 /// See [`PivotError`].
 pub fn hide_mounts() -> Result<(), PivotError> {
-    mount(NONE, "/", NONE, MsFlags::MS_SLAVE | MsFlags::MS_REC, NONE).map_err(PivotError::Private)
+    match make_slave() {
+        Err(Errno::EINVAL) => hide_from_chroot(),
+        result => result,
+    }
+    .map_err(PivotError::Private)
+}
+
+fn make_slave() -> Result<(), Errno> {
+    mount(NONE, "/", NONE, MsFlags::MS_SLAVE | MsFlags::MS_REC, NONE)
+}
+
+/// The root is that of chroot(2), a directory in a mount that cannot be named from here. Joining the mount namespace
+/// anew leads to its own root for a moment.
+fn hide_from_chroot() -> Result<(), Errno> {
+    let root = open(
+        "/",
+        OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?;
+    // Without /proc the first answer stands: the root is no mount point.
+    let namespace = File::open("/proc/self/ns/mnt").map_err(|_| Errno::EINVAL)?;
+    setns(namespace, CloneFlags::CLONE_NEWNS)?;
+    make_slave()?;
+    fchdir(&root)?;
+    chroot(".")
 }
 
 /// Makes an empty tmpfs of at most `limit` bytes the root, with the host at [`HOST`].
@@ -38,7 +65,7 @@ pub fn into_base(limit: u64) -> Result<(), PivotError> {
     step("enter the base of the new root", chdir(base))?;
     step(
         "make a place for the host",
-        mkdir(&HOST[1..], nix::sys::stat::Mode::from_bits_truncate(0o755)),
+        mkdir(&HOST[1..], Mode::from_bits_truncate(0o755)),
     )?;
     match pivot_root(".", &HOST[1..]) {
         // The root is that of chroot(2), or the first file system of all, which cannot be moved: initramfs.
@@ -115,7 +142,7 @@ impl PivotError {
                 Some(crate::userns::RESTRICTED_HINT.into())
             }
             Self::Private(Errno::EINVAL) => {
-                Some("the root directory is not a mount point: before chroot(1), `mount --bind DIR DIR`".into())
+                Some("mount proc on /proc of the chroot, or before chroot(1), `mount --bind DIR DIR`".into())
             }
             _ => None,
         }
