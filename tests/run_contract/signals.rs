@@ -1,6 +1,7 @@
 //! Signals that someone sends to the bundle reach the program.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -17,7 +18,9 @@ fn start(bundle: &Bundle, place: Place, line: &str) -> (Child, BufReader<ChildSt
         .args(["-c", line])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::inherit());
+        .stderr(Stdio::inherit())
+        // Nothing stops in an orphaned group, which that of the tests may be.
+        .process_group(0);
     let mut child = exec::spawn(&mut command);
     let mut printed = BufReader::new(child.stdout.take().expect("a pipe"));
     assert_eq!(line_of(&mut printed), "ready", "{place}");

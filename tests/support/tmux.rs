@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::exec::{self, Ended};
 use crate::requirement::tool;
 use crate::scratch::Scratch;
@@ -100,21 +103,28 @@ impl Tmux {
     #[must_use]
     pub fn end(&self) -> i32 {
         // The end of the terminal may be seen before the end of the program.
-        let format = "#{pane_dead_status},#{pane_dead_signal}";
+        let format = "#{pane_dead},#{pid},#{pane_dead_status},#{pane_dead_signal}";
         let mut how = String::new();
         let mut has_ended = || {
-            how = self
-                .run(&["display-message", "-p", format])
-                .success()
-                .out()
-                .trim()
-                .to_owned();
+            let said = self.run(&["display-message", "-p", format]).success().out();
+            let mut fields = said.trim().splitn(3, ',');
+            let (dead, server) = (fields.next(), fields.next());
+            how = fields.next().unwrap_or_default().to_owned();
+            if let (Some("1"), ",", Some(server)) = (dead, how.as_str(), server.and_then(|id| id.parse().ok())) {
+                // tmux 3.3 misses the end of a child now and then, until it is told of another one.
+                remind(server);
+            }
             how != ","
         };
         wait::until_or("the program in tmux has ended", &mut has_ended, || self.screen());
         let status = how.strip_suffix(',').and_then(|status| status.parse().ok());
         status.unwrap_or_else(|| panic!("died of the signal {how}\n{}", self.screen()))
     }
+}
+
+/// Has a tmux server look for children that have ended.
+fn remind(server: i32) {
+    kill(Pid::from_raw(server), Signal::SIGCHLD).unwrap_or_else(|error| panic!("tmux, process {server}: {error}"));
 }
 
 impl Drop for Tmux {
