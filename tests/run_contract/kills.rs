@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::processes::{Process, family, wait_for_end};
@@ -48,7 +49,11 @@ const fn usual_number(place: Place) -> usize {
 
 fn kill_hard(process: Process) {
     let id = Pid::from_raw(i32::try_from(process.id).expect("a process id"));
-    kill(id, Signal::SIGKILL).unwrap_or_else(|error| panic!("kill {}: {error}", process.id));
+    match kill(id, Signal::SIGKILL) {
+        // The end of another may just have ended it.
+        Ok(()) | Err(Errno::ESRCH) => {}
+        Err(error) => panic!("kill {}: {error}", process.id),
+    }
 }
 
 /// Waits until no loop device has the bundle and no mount of the host names it.
