@@ -2,9 +2,10 @@
 //! as root, an ordinary user, a mount namespace), so that nothing but the program itself is measured.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{BufRead as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -39,12 +40,17 @@ pub(crate) struct Options {
 
 /// Runs this end of a measurement.
 pub(crate) fn measure(options: &Options) -> Result<(), Error> {
+    // There need not be one in the new root directory.
+    let null = Path::new("/dev/null");
+    let null = File::options()
+        .read(true)
+        .write(true)
+        .open(null)
+        .map_err(Error::file("open", null))?;
+    let for_output = null.try_clone().map_err(Error::file("open", Path::new("/dev/null")))?;
     become_asked(options)?;
     let mut command = Command::new(&options.command[0]);
-    command
-        .args(&options.command[1..])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null());
+    command.args(&options.command[1..]).stdin(null).stdout(for_output);
     if !options.serve {
         let elapsed = once(&mut command)?;
         let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN)
