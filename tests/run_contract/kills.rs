@@ -109,7 +109,9 @@ fn all_killed_at_once_leave_nothing() {
                 }
             }
             let status = exec::wait("the bundle", &mut child);
-            assert!(!status.success(), "{place}: {order}: {status}");
+            // With its children gone the program may end well before its turn comes.
+            let may_end_well = order == "children first";
+            assert!(may_end_well || !status.success(), "{place}: {order}: {status}");
             wait_for_end(&processes);
             nothing_is_left(bundle.path());
         }
