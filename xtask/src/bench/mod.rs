@@ -84,7 +84,11 @@ impl Bench {
     fn pack(&self, name: &str, root: &Path, options: &[&str], command: &[&str]) -> Result<PathBuf, Error> {
         let out = self.path(name);
         let mut pack = self.polecat();
-        pack.arg("-o").arg(&out).args(options).arg(root).args(command);
+        pack.args(["--quiet", "-o"])
+            .arg(&out)
+            .args(options)
+            .arg(root)
+            .args(command);
         programs::output(&mut pack)?;
         Ok(out)
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::statistics::Summary;
 use super::{Bench, open_to_all};
 use crate::error::Error;
-use crate::programs;
+use crate::{paths, programs};
 
 /// An id without an account on any machine: "nobody" is 65534.
 const ORDINARY_USER: u32 = 65533;
@@ -92,15 +92,21 @@ fn print_program(program: &Program, workers: &[(&str, Way, Worker)]) {
 }
 
 fn programs_to_start(bench: &Bench) -> Result<Vec<Program>, Error> {
-    let tiny = tiny_root(bench)?;
+    let (tiny, busybox) = (tiny_root(bench)?, busybox_root(bench)?);
     let debian = &bench.rootfs;
     let python = ["--include", "/usr/lib/python3*/**"];
     Ok(vec![
         Program {
-            title: "a static program: busybox true",
-            bundle: bench.pack("static.run", &tiny, &[], &["/bin/busybox", "true"])?,
-            bare: vec!["/bin/busybox", "true"],
+            title: "a small static program (13 kB)",
+            bundle: bench.pack("tiny.run", &tiny, &[], &["/bin/tiny"])?,
+            bare: vec!["/bin/tiny"],
             root: tiny,
+        },
+        Program {
+            title: "a large static program (1.9 MB): busybox true",
+            bundle: bench.pack("busybox.run", &busybox, &[], &["/bin/busybox", "true"])?,
+            bare: vec!["/bin/busybox", "true"],
+            root: busybox,
         },
         Program {
             title: "true (dynamic)",
@@ -117,9 +123,24 @@ fn programs_to_start(bench: &Bench) -> Result<Vec<Program>, Error> {
     ])
 }
 
-/// A root file system with nothing but a static busybox.
+/// A root file system with nothing but about the smallest program that musl makes.
 fn tiny_root(bench: &Bench) -> Result<PathBuf, Error> {
     let root = bench.path("tiny");
+    let directory = root.join("bin");
+    fs::create_dir_all(&directory).map_err(Error::file("create", &directory))?;
+    let source = paths::workspace().join("fixtures/programs/tiny.c");
+    let mut compiler = Command::new("musl-gcc");
+    compiler
+        .args(["-static", "-Os", "-s", "-o"])
+        .arg(directory.join("tiny"))
+        .arg(source);
+    programs::run(&mut compiler)?;
+    Ok(root)
+}
+
+/// A root file system with nothing but a static busybox.
+fn busybox_root(bench: &Bench) -> Result<PathBuf, Error> {
+    let root = bench.path("busybox");
     let directory = root.join("bin");
     fs::create_dir_all(&directory).map_err(Error::file("create", &directory))?;
     let busybox =
