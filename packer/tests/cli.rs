@@ -177,7 +177,7 @@ fn a_plan_names_reasons_and_writes_nothing() {
         "{plan:?}"
     );
     assert!(
-        line(" /usr/bin/program ").is_some_and(|line| line.ends_with("(command program)")),
+        line(" /usr/bin/program ").is_some_and(|line| line.ends_with("(command: program)")),
         "{plan:?}"
     );
     assert!(

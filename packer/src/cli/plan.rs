@@ -170,7 +170,7 @@ mod tests {
                     0o755,
                     reason(ReasonKind::Command, None, "top"),
                 ),
-                "-0755       1234 /x  (command top)",
+                "-0755       1234 /x  (command: top)",
             ),
             (
                 entry(Node::Directory, 0o1777, reason(ReasonKind::Base, None, "")),
@@ -184,7 +184,7 @@ mod tests {
                     0o777,
                     reason(ReasonKind::Needed, Some("/bin/top"), "libc.so.6"),
                 ),
-                "l0777            /x -> lib\\n6  (needed libc.so.6, by /bin/top)",
+                "l0777            /x -> lib\\n6  (needed: libc.so.6, by /bin/top)",
             ),
         ];
         for (entry, expected) in cases {
