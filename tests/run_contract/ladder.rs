@@ -12,8 +12,9 @@ fn taken(place: Place) -> Option<(String, bool)> {
         return None;
     }
     let mut command = bundle.start(place);
-    let line = "busybox awk '$5 == \"/\" { for (i = 7; i < NF; i++) if ($i == \"-\") print $(i + 1) }' \
-                /proc/self/mountinfo; read wait";
+    // What awk says is told when awk has ended: it is none of the processes that are counted.
+    let line = "kind=$(busybox awk '$5 == \"/\" { for (i = 7; i < NF; i++) if ($i == \"-\") print $(i + 1) }' \
+                /proc/self/mountinfo); echo $kind; read wait";
     command.args(["-c", line]).env_remove("POLECAT_MOUNT");
     let mut child = exec::spawn(
         command
