@@ -24,6 +24,59 @@ pub struct Plan {
     pub warnings: Vec<Warning>,
 }
 
+impl Plan {
+    /// The warnings that mean that the program does not start at all: it is not there itself, or something is not that the kernel or
+    /// its own loader wants at once, and not only what was taken along beside it.
+    pub fn faults(&self) -> Vec<Warning> {
+        self.warnings
+            .iter()
+            .filter(|warning| match warning.kind {
+                WarningKind::MissingLibrary | WarningKind::LoaderStops => self.is_wanted_at_start(warning),
+                WarningKind::Excluded | WarningKind::Hidden => {
+                    self.is_wanted_at_start(warning) && !self.has_substitute(warning)
+                }
+                _ => false,
+            })
+            .cloned()
+            .collect()
+    }
+
+    fn is_wanted_at_start(&self, warning: &Warning) -> bool {
+        self.wanted_by(warning)
+            .last()
+            .is_some_and(|reason| reason.kind == ReasonKind::Command)
+    }
+
+    /// A library that is not there is looked for in the next directory: another level of hwcaps, say.
+    fn has_substitute(&self, warning: &Warning) -> bool {
+        let is_library = self
+            .wanted_by(warning)
+            .find(|reason| reason.kind != ReasonKind::Symlink)
+            .is_some_and(|reason| reason.kind == ReasonKind::Needed);
+        let same_name = |path: &RootPath| *path != warning.path && path.file_name() == warning.path.file_name();
+        let is_hidden = |path: &RootPath| {
+            let hidden = |other: &Warning| other.kind == WarningKind::Hidden && other.path == *path;
+            self.warnings.iter().any(hidden)
+        };
+        is_library && self.entries.keys().any(|path| same_name(path) && !is_hidden(path))
+    }
+
+    /// The chain of reasons from what a warning is about, through nothing but what is loaded at a start, up to a reason that is
+    /// none of those.
+    fn wanted_by<'a>(&'a self, warning: &'a Warning) -> impl Iterator<Item = &'a Reason> {
+        let reason_of = |path: &RootPath| self.entries.get(path).map(|entry| &entry.reason);
+        let first = warning.wanted.as_ref().or_else(|| reason_of(&warning.path));
+        let next = move |reason: &&Reason| match (reason.kind, &reason.by) {
+            (ReasonKind::Needed | ReasonKind::Interpreter | ReasonKind::Shebang | ReasonKind::Symlink, Some(by)) => {
+                reason_of(by)
+            }
+            _ => None,
+        };
+        // A chain is never longer than the plan; a circle, which no plan has, would end here too.
+        std::iter::successors(first, next).take(self.entries.len() + 1)
+    }
+}
+
 /// One path of the image.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
@@ -122,6 +175,9 @@ pub struct Warning {
     pub path: RootPath,
     /// One line, without the path.
     pub message: String,
+    /// Why it was wanted, where that is not told by an entry of the plan.
+    #[serde(skip)]
+    pub wanted: Option<Reason>,
 }
 
 /// What a warning is about.
@@ -136,6 +192,8 @@ pub enum WarningKind {
     ForeignFile,
     /// Something that was needed was excluded.
     Excluded,
+    /// Something lies where the app will not see it: in a directory that is made anew when it runs.
+    Hidden,
     /// An interpreter or a helper that is named but is not there.
     MissingProgram,
     /// A pattern that matched nothing.
@@ -146,4 +204,98 @@ pub enum WarningKind {
     Condition,
     /// A file with secrets (password hashes, private keys, …) that a wildcard would have taken along: it was left out.
     Secret,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(kind: ReasonKind, by: Option<&str>) -> Reason {
+        Reason {
+            kind,
+            by: by.map(RootPath::new),
+            detail: String::new(),
+        }
+    }
+
+    /// A script, its interpreter, a library of that, and what is there beside them.
+    fn plan() -> Plan {
+        let entry = |kind, by| Entry {
+            node: Node::File { size: 0 },
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            reason: reason(kind, by),
+        };
+        let entries = [
+            ("/script", entry(ReasonKind::Command, None)),
+            ("/python", entry(ReasonKind::Shebang, Some("/script"))),
+            ("/libz", entry(ReasonKind::Needed, Some("/python"))),
+            ("/plugin", entry(ReasonKind::Include, None)),
+            ("/libp", entry(ReasonKind::Needed, Some("/plugin"))),
+            ("/circle", entry(ReasonKind::Needed, Some("/circle"))),
+        ];
+        Plan {
+            rootfs: "/".into(),
+            entry: RootPath::new("/script"),
+            architecture: String::new(),
+            search_path: String::new(),
+            entries: entries
+                .into_iter()
+                .map(|(path, entry)| (RootPath::new(path), entry))
+                .collect(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn is_fault(kind: WarningKind, path: &str, wanted: Option<Reason>) -> bool {
+        let mut plan = plan();
+        plan.warnings.push(Warning {
+            kind,
+            path: RootPath::new(path),
+            message: String::new(),
+            wanted,
+        });
+        !plan.faults().is_empty()
+    }
+
+    #[test]
+    fn what_the_loader_wants_at_once_must_be_there() {
+        for (path, kind, expected) in [
+            ("/script", WarningKind::MissingLibrary, true),
+            ("/python", WarningKind::LoaderStops, true),
+            ("/libz", WarningKind::MissingLibrary, true),
+            ("/libz", WarningKind::Hidden, true),
+            ("/libz", WarningKind::Condition, false),
+            ("/plugin", WarningKind::MissingLibrary, false),
+            ("/libp", WarningKind::MissingLibrary, false),
+            ("/libp", WarningKind::Hidden, false),
+            ("/circle", WarningKind::MissingLibrary, false),
+            ("/unknown", WarningKind::MissingLibrary, false),
+        ] {
+            assert_eq!(is_fault(kind, path, None), expected, "{path} {kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_plan_is_judged_by_why_it_was_wanted() {
+        for (path, kind, by, expected) in [
+            ("/gone", ReasonKind::Command, None, true),
+            ("/gone", ReasonKind::Interpreter, Some("/python"), true),
+            ("/gone", ReasonKind::Needed, Some("/libz"), true),
+            ("/gone", ReasonKind::Symlink, Some("/script"), true),
+            ("/gone", ReasonKind::Alternative, Some("/libz"), false),
+            ("/gone", ReasonKind::Needed, Some("/libp"), false),
+            ("/gone", ReasonKind::Also, None, false),
+            // The loader goes on to the next directory for a library, and for nothing else.
+            ("/other/libz", ReasonKind::Needed, Some("/python"), false),
+            ("/other/libz", ReasonKind::Interpreter, Some("/python"), true),
+        ] {
+            for warning in [WarningKind::Excluded, WarningKind::Hidden] {
+                let found = is_fault(warning, path, Some(reason(kind, by)));
+                assert_eq!(found, expected, "{path} {kind:?} {by:?}");
+            }
+        }
+    }
 }

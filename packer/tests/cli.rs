@@ -442,6 +442,70 @@ fn bad_input_is_told_in_one_line_and_leaves_the_output_alone() {
 }
 
 #[test]
+fn what_would_not_start_is_not_packed() {
+    let desk = Desk::new();
+    let root = desk.path("root");
+    let program = fs::read(root.join("usr/bin/program")).expect("there");
+    for name in ["tmp/program", "run/program", "dev/shm/program"] {
+        put(&root, name, &program);
+        chmod(&root.join(name), 0o755);
+    }
+    put(&root, "usr/bin/script", b"#!/run/program\n");
+    chmod(&root.join("usr/bin/script"), 0o755);
+    for (line, file, why, hint) in [
+        (
+            "root /tmp/program",
+            "/tmp/program",
+            "/tmp is private and empty",
+            "such as /opt",
+        ),
+        (
+            "root /run/program",
+            "/run/program",
+            "/run is private and empty",
+            "such as /opt",
+        ),
+        (
+            "root /dev/shm/program",
+            "/dev/shm/program",
+            "/dev is the kernel's",
+            "such as /opt",
+        ),
+        (
+            "root script",
+            "/run/program",
+            "/run is private and empty",
+            "such as /opt",
+        ),
+        (
+            "--exclude /run/* root script",
+            "/run/program",
+            "needed by /usr/bin/script, but excluded by /run/*",
+            "--exclude",
+        ),
+        (
+            "--exclude /usr/bin/* root program",
+            "/usr/bin/program",
+            "excluded by /usr/bin/*",
+            "--exclude",
+        ),
+    ] {
+        let ended = desk.run(&format!("-o out {line}")).exits(5);
+        assert!(
+            ended.err.contains(&format!("{file}: ")) && ended.err.contains(hint),
+            "{ended:?}"
+        );
+        ended.complains(why);
+        let ended = desk.run(&format!("plan {line}")).exits(5);
+        assert!(ended.err.contains(why), "{ended:?}");
+    }
+    assert!(!desk.path("out").exists());
+    assert!(!desk.path("home/.config").exists(), "no key is made in vain");
+    let plan = desk.run("plan --json root script").exits(5).json();
+    assert_eq!(plan["warnings"][0]["kind"], "hidden");
+}
+
+#[test]
 fn a_full_disk_is_told_and_leaves_nothing() {
     if skip_without_root() {
         return;

@@ -69,10 +69,7 @@ impl Error {
                 errno: libc::ENOENT,
                 present: true,
                 ..
-            } => Some("pack it again with its interpreter or loader, see `polecat plan`".into()),
-            Self::NotExecuted {
-                errno: libc::ENOENT, ..
-            } => Some("pack it again".into()),
+            } => Some("have it packed with that, by --include: `polecat plan` shows what is taken along".into()),
             Self::ServerEnded(_) => Some("set POLECAT_MOUNT=unpack, which needs no server".into()),
             Self::NotExecuted { .. } | Self::InitEnded(_) | Self::Monitor { .. } => None,
         }

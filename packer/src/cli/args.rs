@@ -28,7 +28,7 @@ Exit status:
   2  the command line makes no sense
   3  not a bundle, truncated, unsigned, of a newer format, or not what was signed
   4  a valid bundle, signed by nobody you trust
-  5  not found in the root file system: the command, or a library without which it cannot start
+  5  the command, or a file without which it cannot start, is not in the root file system, is excluded, or is hidden when it runs
 
 Files and variables:
   ~/.config/polecat/signing.key        your key, made at first use; its public half lies beside it (XDG_CONFIG_HOME moves both)

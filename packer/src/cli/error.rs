@@ -11,7 +11,7 @@ use signing::{KeyId, PemError};
 
 use crate::closure::ClosureError;
 use crate::options::OptionsError;
-use crate::plan::Warning;
+use crate::plan::{Warning, WarningKind};
 use crate::rootfs::{RootPath, RootfsError};
 use crate::seal::{OutputError, SealError};
 use crate::stubs::StubError;
@@ -26,7 +26,7 @@ pub(super) mod status {
     pub(crate) const UNVERIFIED: u8 = 3;
     /// A valid bundle, signed by nobody who is trusted.
     pub(crate) const UNTRUSTED: u8 = 4;
-    /// Not found in the root file system.
+    /// Not found in the root file system, excluded, or hidden when the program runs.
     pub(crate) const NOT_FOUND: u8 = 5;
 }
 
@@ -39,7 +39,7 @@ pub(super) enum CliError {
     Rootfs(RootfsError),
     /// There is no plan.
     Closure(ClosureError),
-    /// There is a plan, and the loader would stop before the program's first instruction.
+    /// There is a plan, and the program would stop before its first instruction.
     CannotStart {
         /// What the plan warns of.
         faults: Vec<Warning>,
@@ -141,7 +141,7 @@ impl CliError {
                 Some("give the directory of a root file system, or one of the verbs of `polecat --help`".into())
             }
             Self::Rootfs(error) => error.hint(),
-            Self::CannotStart { .. } => Some("install the package that has it into the root file system".into()),
+            Self::CannotStart { faults } => faults.first().map(fault_hint),
             Self::Closure(error) => error.hint(),
             Self::Stub { source, .. } => source.hint(),
             Self::Seal(error) => error.hint(),
@@ -164,6 +164,18 @@ impl CliError {
             Self::Open { .. } | Self::Print(_) => None,
         }
     }
+}
+
+/// What to try about the first thing without which the program does not start.
+fn fault_hint(fault: &Warning) -> String {
+    match fault.kind {
+        WarningKind::Excluded => "narrow that --exclude so that it leaves the file in",
+        WarningKind::Hidden => {
+            "keep it, and what links to it, in a directory of the root file system that the program sees, such as /opt"
+        }
+        _ => "install the package that has it into the root file system",
+    }
+    .to_owned()
 }
 
 /// Whether nothing can be said about the bundle, since the file cannot be read.

@@ -12,7 +12,7 @@ use super::passphrase::{self, OwnKey};
 use super::plan::{self, Totals};
 use super::progress::Progress;
 use crate::options::PackOptions;
-use crate::plan::{Entry, Plan, ReasonKind, Warning, WarningKind};
+use crate::plan::{Plan, Warning};
 use crate::rootfs::{RootPath, Rootfs};
 use crate::seal::{OutputFile, Sealed, seal};
 use crate::stubs::Stub;
@@ -53,10 +53,7 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
     drop(OutputFile::create(&options.output)?);
     let rootfs = Rootfs::open(&options.rootfs)?;
     let plan = crate::closure::plan(&rootfs, &options.request)?;
-    let faults = stops_at_start(&plan);
-    if !faults.is_empty() {
-        return Err(CliError::CannotStart { faults });
-    }
+    check(&plan)?;
     let stub = Stub::choose(&plan.architecture, options.stub.as_deref()).map_err(|source| CliError::Stub {
         program: plan.entry.clone(),
         source,
@@ -78,31 +75,12 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
     }
 }
 
-/// The warnings that mean that the program does not start at all: something is missing that its own loader wants at once, and not
-/// only what was taken along beside it.
-fn stops_at_start(plan: &Plan) -> Vec<Warning> {
-    let stops = |warning: &&Warning| {
-        matches!(warning.kind, WarningKind::MissingLibrary | WarningKind::LoaderStops)
-            && is_wanted_at_start(plan, &warning.path)
-    };
-    plan.warnings.iter().filter(stops).cloned().collect()
-}
-
-/// Whether the chain of reasons from `path` leads to the command through nothing but what is loaded at its start.
-fn is_wanted_at_start(plan: &Plan, path: &RootPath) -> bool {
-    let mut at = path;
-    // A chain is never longer than the plan; a circle, which no plan has, would end here too.
-    for _ in 0..=plan.entries.len() {
-        let Some(Entry { reason, .. }) = plan.entries.get(at) else {
-            return false;
-        };
-        at = match (reason.kind, &reason.by) {
-            (ReasonKind::Command, _) => return true,
-            (ReasonKind::Needed | ReasonKind::Interpreter | ReasonKind::Shebang | ReasonKind::Symlink, Some(by)) => by,
-            _ => return false,
-        };
+/// A program that cannot start is not packed.
+pub(super) fn check(plan: &Plan) -> Result<(), CliError> {
+    match plan.faults() {
+        faults if faults.is_empty() => Ok(()),
+        faults => Err(CliError::CannotStart { faults }),
     }
-    false
 }
 
 fn warn(warnings: &[Warning]) {
@@ -174,58 +152,6 @@ mod tests {
             ("/top.run", "/top.run"),
         ] {
             assert_eq!(invocation(Path::new(path)), expected);
-        }
-    }
-    #[test]
-    fn what_the_loader_wants_at_once_must_be_there() {
-        use crate::plan::{Node, Reason};
-        let entry = |kind, by: Option<&str>| Entry {
-            node: Node::File { size: 0 },
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
-            mtime: 0,
-            reason: Reason {
-                kind,
-                by: by.map(RootPath::new),
-                detail: String::new(),
-            },
-        };
-        let plan = Plan {
-            rootfs: "/".into(),
-            entry: RootPath::new("/script"),
-            architecture: String::new(),
-            search_path: String::new(),
-            entries: [
-                ("/script", entry(ReasonKind::Command, None)),
-                ("/python", entry(ReasonKind::Shebang, Some("/script"))),
-                ("/libz", entry(ReasonKind::Needed, Some("/python"))),
-                ("/plugin", entry(ReasonKind::Include, None)),
-                ("/libp", entry(ReasonKind::Needed, Some("/plugin"))),
-                ("/circle", entry(ReasonKind::Needed, Some("/circle"))),
-            ]
-            .into_iter()
-            .map(|(path, entry)| (RootPath::new(path), entry))
-            .collect(),
-            warnings: Vec::new(),
-        };
-        for (path, kind, expected) in [
-            ("/script", WarningKind::MissingLibrary, true),
-            ("/python", WarningKind::LoaderStops, true),
-            ("/libz", WarningKind::MissingLibrary, true),
-            ("/libz", WarningKind::Condition, false),
-            ("/plugin", WarningKind::MissingLibrary, false),
-            ("/libp", WarningKind::MissingLibrary, false),
-            ("/circle", WarningKind::MissingLibrary, false),
-            ("/unknown", WarningKind::MissingLibrary, false),
-        ] {
-            let mut plan = plan.clone();
-            plan.warnings.push(Warning {
-                kind,
-                path: RootPath::new(path),
-                message: String::new(),
-            });
-            assert_eq!(!stops_at_start(&plan).is_empty(), expected, "{path} {kind:?}");
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::args::PlanArgs;
 use super::error::CliError;
 use super::output::{self, Bytes, counted};
+use super::pack;
 use crate::plan::{Entry, Node, Plan, Reason, ReasonKind, Warning};
 use crate::rootfs::{RootPath, Rootfs, printable};
 
@@ -63,8 +64,15 @@ pub(super) fn run(args: PlanArgs) -> Result<(), CliError> {
     let plan = crate::closure::plan(&rootfs, &options.request)?;
     let totals = Totals::of(&plan);
     if json {
-        return output::print_json(&Report { plan: &plan, totals });
+        output::print_json(&Report { plan: &plan, totals })?;
+    } else {
+        print(&plan, totals)?;
     }
+    // The plan shows why; what would not be packed is no success.
+    pack::check(&plan)
+}
+
+fn print(plan: &Plan, totals: Totals) -> Result<(), CliError> {
     output::print(|out| {
         for (path, entry) in &plan.entries {
             writeln!(out, "{}", entry_line(path, entry))?;

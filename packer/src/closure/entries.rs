@@ -11,6 +11,26 @@ use crate::rootfs::{
 /// Directories that are private and empty when the app runs.
 const PRIVATE: [&str; 2] = ["/tmp", "/run"];
 
+/// Why what is at `path` is not what the app sees there; none where it is. The directories themselves are seen, links in their place
+/// are not.
+fn hidden_by(path: &RootPath, kind: Kind) -> Option<String> {
+    let hides = |directory: &&&str| {
+        let directory = RootPath::new(directory);
+        path.is_within(&directory) && (*path != directory || kind == Kind::Symlink)
+    };
+    let hidden = |directory: &&str, what: &str| format!("hidden when the app runs: {directory} is {what} then");
+    let private = PRIVATE
+        .iter()
+        .find(hides)
+        .map(|found| hidden(found, "private and empty"));
+    private.or_else(|| {
+        KERNEL_DIRECTORIES
+            .iter()
+            .find(hides)
+            .map(|found| hidden(found, "the kernel's"))
+    })
+}
+
 /// Entries and warnings.
 #[derive(Debug)]
 pub(super) struct Entries<'a> {
@@ -46,12 +66,17 @@ impl<'a> Entries<'a> {
 
     /// Adds a warning, once.
     pub(super) fn warn(&mut self, kind: WarningKind, path: &RootPath, message: impl Into<String>) {
-        let message = message.into();
+        self.warn_of(kind, path, message.into(), None);
+    }
+
+    /// Adds a warning about something that is not packed, or not seen, with the reason for which it was wanted.
+    fn warn_of(&mut self, kind: WarningKind, path: &RootPath, message: String, wanted: Option<Reason>) {
         if self.warned.insert((kind, path.clone(), message.clone())) {
             self.warnings.push(Warning {
                 kind,
                 path: path.clone(),
                 message,
+                wanted,
             });
         }
     }
@@ -95,11 +120,8 @@ impl<'a> Entries<'a> {
     /// Follows the link that `asked` ends at, and the links after it.
     fn add_targets(&mut self, path: &[u8], asked: Resolution) -> Result<Option<Resolution>, RootfsError> {
         match self.rootfs.resolve(path, Last::Follow) {
-            Ok(end)
-                if KERNEL_DIRECTORIES
-                    .iter()
-                    .any(|directory| end.path.is_within(&RootPath::new(directory))) =>
-            {
+            Ok(end) if is_kernels(&end.path) => {
+                self.warn_of_kernels(&end, &asked.path);
                 return Ok(None);
             }
             Ok(_) => {}
@@ -165,9 +187,14 @@ impl<'a> Entries<'a> {
             self.warn_excluded(path, &reason, &pattern);
             return Ok(false);
         }
-        if KERNEL_DIRECTORIES
-            .iter()
-            .any(|directory| path.is_within(&RootPath::new(directory)) && path.as_bytes() != directory.as_bytes())
+        let hidden = hidden_by(path, metadata.kind).filter(|_| matches!(metadata.kind, Kind::File | Kind::Symlink));
+        if let Some(message) = hidden.filter(|_| !is_kernels(path) || is_needed(reason.kind)) {
+            self.warn_of(WarningKind::Hidden, path, message, Some(reason.clone()));
+        }
+        if is_kernels(path)
+            && !KERNEL_DIRECTORIES
+                .iter()
+                .any(|directory| path.as_bytes() == directory.as_bytes())
         {
             return Ok(false);
         }
@@ -186,17 +213,6 @@ impl<'a> Entries<'a> {
                 return Ok(false);
             }
         };
-        if node != Node::Directory
-            && PRIVATE
-                .iter()
-                .any(|directory| path.is_within(&RootPath::new(directory)))
-        {
-            self.warn(
-                WarningKind::Condition,
-                path,
-                "hidden when the app runs: this directory is private and empty then",
-            );
-        }
         self.insert_parents(path)?;
         self.entries.insert(path.clone(), entry(node, metadata, reason));
         Ok(true)
@@ -223,17 +239,28 @@ impl<'a> Entries<'a> {
 
     /// Something needed is excluded. What a person asked for, or what is there just in case, was excluded on purpose.
     fn warn_excluded(&mut self, path: &RootPath, reason: &Reason, pattern: &str) {
-        if matches!(
-            reason.kind,
-            ReasonKind::Include | ReasonKind::Base | ReasonKind::Terminfo | ReasonKind::Parent
-        ) {
+        if !is_needed(reason.kind) {
             return;
         }
         let message = match &reason.by {
             Some(by) => format!("needed by {by}, but excluded by {pattern}"),
             None => format!("needed, but excluded by {pattern}"),
         };
-        self.warn(WarningKind::Excluded, path, message);
+        self.warn_of(WarningKind::Excluded, path, message, Some(reason.clone()));
+    }
+
+    /// The link at `link` leads to what is the kernel's when the app runs. Where nothing needs it, as `/etc/mtab`, that is as meant.
+    fn warn_of_kernels(&mut self, end: &Resolution, link: &RootPath) {
+        let needed = self.entries.get(link).is_some_and(|entry| is_needed(entry.reason.kind));
+        let message = hidden_by(&end.path, end.metadata.kind).filter(|_| needed);
+        let reason = Reason {
+            kind: ReasonKind::Symlink,
+            by: Some(link.clone()),
+            detail: String::new(),
+        };
+        if let Some(message) = message {
+            self.warn_of(WarningKind::Hidden, &end.path, message, Some(reason));
+        }
     }
 
     /// Inserts a path that the root file system does not have: a directory, or a file with contents of the plan's own.
@@ -283,6 +310,20 @@ impl<'a> Entries<'a> {
             entry.node = Node::Synthetic { contents };
         }
     }
+}
+
+fn is_kernels(path: &RootPath) -> bool {
+    KERNEL_DIRECTORIES
+        .iter()
+        .any(|directory| path.is_within(&RootPath::new(directory)))
+}
+
+/// Does something depend on it? What a person asked for beside the command, and what is there just in case, is not needed.
+fn is_needed(kind: ReasonKind) -> bool {
+    !matches!(
+        kind,
+        ReasonKind::Include | ReasonKind::Base | ReasonKind::Terminfo | ReasonKind::Parent
+    )
 }
 
 fn entry(node: Node, metadata: Metadata, reason: Reason) -> Entry {

@@ -108,7 +108,8 @@ impl ClosureError {
                 fault: ProgramFault::NoInterpreter,
                 ..
             } => Some("begin a script with #! and its interpreter".into()),
-            Self::NotAProgram { .. } | Self::CommandExcluded { .. } => None,
+            Self::CommandExcluded { .. } => Some("narrow that --exclude so that it leaves the program in".into()),
+            Self::NotAProgram { .. } => None,
             Self::Dangling { .. }
             | Self::Interpreter {
                 fault: InterpreterFault::Missing,
@@ -118,10 +119,10 @@ impl ClosureError {
         }
     }
 
-    /// Is it that something is not in the root file system?
+    /// Is it that something is not there: not in the root file system, or excluded?
     pub fn is_not_found(&self) -> bool {
         match self {
-            Self::CommandNotFound { .. } | Self::Dangling { .. } => true,
+            Self::CommandNotFound { .. } | Self::Dangling { .. } | Self::CommandExcluded { .. } => true,
             Self::Interpreter { fault, .. } => *fault == InterpreterFault::Missing,
             _ => false,
         }

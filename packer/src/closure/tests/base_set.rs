@@ -65,7 +65,7 @@ fn what_the_runtime_hides_is_told() {
     tree.file("/tmp/prog", static_program().build(), 0o755);
     tree.file("/dev/thing", "x", 0o644);
     let plan = tree.plan(&including("/tmp/prog", &["/dev/**"]));
-    assert_eq!(warnings(&plan), [(WarningKind::Condition, "/tmp/prog".to_owned())]);
+    assert_eq!(warnings(&plan), [(WarningKind::Hidden, "/tmp/prog".to_owned())]);
     assert!(has(&plan, "/dev") && !has(&plan, "/dev/thing"));
 }
 

@@ -168,3 +168,53 @@ fn inclusion_follows_programs_and_libraries() {
     ];
     assert_eq!(warnings(&plan), expected);
 }
+
+#[test]
+fn what_is_hidden_or_excluded_at_the_start_is_a_fault() {
+    let tree = Tree::new();
+    let needy = |run_path| Specimen {
+        strings: vec![(DT_NEEDED, "libt.so"), (DT_RUNPATH, run_path)],
+        ..program(&[])
+    };
+    for path in ["/tmp/prog", "/run/prog", "/dev/prog", "/sys/prog", "/var/tmp/prog"] {
+        tree.file(path, static_program().build(), 0o755);
+    }
+    tree.file("/bin/needy", needy("/tmp/lib").build(), 0o755);
+    tree.file("/tmp/lib/libt.so", library("libt.so", &[]).build(), 0o644);
+    tree.file("/bin/script", "#!/run/interpreter\n", 0o755);
+    tree.file("/run/interpreter", static_program().build(), 0o755);
+    tree.link("/dev/prog", "/bin/to-dev");
+    tree.link("/run/hop", "/bin/hops");
+    tree.link("/bin/static", "/run/hop");
+    tree.link("/bin", "/run/system");
+    tree.file("/bin/prog", program(&[]).build(), 0o755);
+    let excluding = |command: &str, pattern: &str| Request {
+        exclude: vec![pattern.into()],
+        ..command_only(command)
+    };
+    let cases = [
+        (command_only("/tmp/prog"), Some("/tmp/prog")),
+        (command_only("/run/prog"), Some("/run/prog")),
+        (command_only("/dev/prog"), Some("/dev/prog")),
+        (command_only("/sys/prog"), Some("/sys/prog")),
+        (command_only("/var/tmp/prog"), None),
+        (command_only("needy"), Some("/tmp/lib/libt.so")),
+        (command_only("script"), Some("/run/interpreter")),
+        (command_only("to-dev"), Some("/dev/prog")),
+        (command_only("hops"), Some("/run/hop")),
+        (command_only("/run/system/static"), Some("/run/system")),
+        (command_only("prog"), None),
+        (excluding("prog", "/lib64/ld-*"), Some(LOADER)),
+        (excluding("prog", "/lib/libc.*"), Some("/lib/libc.so.6")),
+        (excluding("script", "/run/*"), Some("/run/interpreter")),
+        (excluding("prog", "/etc/**"), None),
+    ];
+    for (request, expected) in cases {
+        let plan = tree.plan(&request);
+        let found: Vec<_> = plan.faults().iter().map(|fault| fault.path.to_string()).collect();
+        assert_eq!(found, expected.as_slice(), "{request:?}");
+    }
+    let plan = tree.plan(&including("static", &["/tmp/prog"]));
+    assert_eq!(warnings(&plan), [(WarningKind::Hidden, "/tmp/prog".to_owned())]);
+    assert_eq!(plan.faults(), [], "it is not the command");
+}
