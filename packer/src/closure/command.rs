@@ -1,10 +1,12 @@
 //! Commands, looked up as a shell inside the root file system would.
 
+use std::collections::BTreeSet;
+
 use nix::errno::Errno;
 
 use super::error::{ClosureError, ProgramFault};
 use crate::elf::is_absence;
-use crate::rootfs::{Kind, Last, RootPath, Rootfs, RootfsError};
+use crate::rootfs::{Kind, Last, RootPath, Rootfs, RootfsError, printable};
 
 /// Where nothing in the root file system says otherwise.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -134,48 +136,39 @@ fn look(rootfs: &Rootfs, path: &[u8]) -> Result<Look, RootfsError> {
     }
 }
 
-/// Commands in PATH that differ little from `command`, the nearest first.
+/// Commands in PATH whose names differ little from `command`, the nearest first.
 fn near(rootfs: &Rootfs, command: &[u8], search_path: &str) -> Result<Vec<String>, RootfsError> {
-    let allowed = 1 + command.len() / 5;
-    let mut found: Vec<(usize, Vec<u8>)> = Vec::new();
+    let mut found = BTreeSet::new();
     for directory in search_path.split(':') {
         let entries = match rootfs.read_dir(&RootPath::new(directory)) {
             Ok(entries) => entries,
             Err(error) if is_absence(error.errno()) || error.errno() == Errno::EACCES => continue,
             Err(error) => return Err(error),
         };
-        for entry in entries {
-            let distance = distance(command, &entry.name);
-            if distance <= allowed && distance < command.len() {
-                found.push((distance, entry.name));
+        for name in entries.into_iter().map(|entry| entry.name) {
+            let Some(distance) = near_distance(command, &name) else {
+                continue;
+            };
+            let path = [directory.as_bytes(), b"/", &name].concat();
+            // What cannot be looked at is no suggestion.
+            if matches!(look(rootfs, &path), Ok(Look::Executable)) {
+                found.insert((distance, printable(&name)));
             }
         }
     }
-    found.sort();
-    found.dedup();
-    Ok(found
-        .into_iter()
-        .take(MAX_NEAR)
-        .map(|(_, name)| String::from_utf8_lossy(&name).into_owned())
-        .collect())
+    Ok(found.into_iter().map(|(_, name)| name).take(MAX_NEAR).collect())
 }
 
-/// Edits between two names: insertions, deletions, replacements and swapped neighbours (optimal string alignment).
-fn distance(a: &[u8], b: &[u8]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, &x) in a.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, &y) in b.iter().enumerate() {
-            let mut best = (row[j] + usize::from(x != y)).min(row[j + 1] + 1).min(next[j] + 1);
-            if i > 0 && j > 0 && x == b[j - 1] && a[i - 1] == y {
-                best = best.min(before[j - 1] + 1);
-            }
-            next.push(best);
-        }
-        before = std::mem::replace(&mut row, next);
+/// Edits that make one name of the other (insertions, deletions, replacements and swapped neighbours); none where they are too many
+/// for a slip, or where the names are the same.
+fn near_distance(command: &[u8], name: &[u8]) -> Option<usize> {
+    let allowed = 1 + command.len() / 5;
+    // The distance is at least the difference in length: most names are done with.
+    if command == name || command.len().abs_diff(name.len()) > allowed {
+        return None;
     }
-    row.last().copied().unwrap_or(0)
+    let distance = strsim::osa_distance(&String::from_utf8_lossy(command), &String::from_utf8_lossy(name));
+    (distance <= allowed && distance < command.len()).then_some(distance)
 }
 
 #[cfg(test)]
@@ -183,16 +176,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances() {
-        for (a, b, expected) in [
-            ("top", "top", 0),
-            ("topp", "top", 1),
-            ("otp", "top", 1),
-            ("pyhton3", "python3", 1),
-            ("", "ab", 2),
-            ("ls", "ps", 1),
+    fn names_that_are_near() {
+        for (command, name, expected) in [
+            ("top", "top", None),
+            ("topp", "top", Some(1)),
+            ("otp", "top", Some(1)),
+            ("pyhton3", "python3", Some(1)),
+            ("ptyhon", "python3", Some(2)),
+            ("ls", "ps", Some(1)),
+            ("l", "s", None),
+            ("", "a", None),
+            ("ls", "lsblk", None),
         ] {
-            assert_eq!(distance(a.as_bytes(), b.as_bytes()), expected, "{a} {b}");
+            let found = near_distance(command.as_bytes(), name.as_bytes());
+            assert_eq!(found, expected, "{command} {name}");
         }
     }
 

@@ -57,6 +57,8 @@ pub enum ClosureError {
         /// The pattern that excludes it.
         pattern: String,
     },
+    /// One of these about a program of `--also` instead of the command.
+    Also(Box<ClosureError>),
 }
 
 /// What a command is when it is no program.
@@ -98,7 +100,8 @@ impl ClosureError {
             Self::Pattern(_) => {
                 Some("patterns are absolute paths of the root file system with *, ?, [], {} and **".into())
             }
-            Self::CommandNotFound { near, .. } if !near.is_empty() => Some(near.join(", ")),
+            Self::Also(error) => error.hint(),
+            Self::CommandNotFound { near, .. } if !near.is_empty() => None,
             Self::CommandNotFound {
                 search_path: Some(_), ..
             } => Some("give the path of the command inside the root file system".into()),
@@ -124,42 +127,39 @@ impl ClosureError {
         match self {
             Self::CommandNotFound { .. } | Self::Dangling { .. } | Self::CommandExcluded { .. } => true,
             Self::Interpreter { fault, .. } => *fault == InterpreterFault::Missing,
+            Self::Also(error) => error.is_not_found(),
             _ => false,
         }
     }
-}
 
-impl fmt::Display for ClosureError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The text, with the program called what `role` says.
+    fn write(&self, role: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rootfs(error) => error.fmt(f),
-            Self::Pattern(error) => error.fmt(f),
+            Self::Rootfs(error) => write!(f, "{error}"),
+            Self::Pattern(error) => write!(f, "{error}"),
             Self::CommandNotFound {
                 command,
-                search_path: Some(search_path),
-                ..
+                search_path,
+                near,
             } => {
-                write!(
-                    f,
-                    "command: {}: not found in the root file system's PATH, {search_path}",
-                    printable(command)
-                )
-            }
-            Self::CommandNotFound {
-                command,
-                search_path: None,
-                ..
-            } => {
-                write!(f, "command: {}: not in the root file system", printable(command))
+                write!(f, "{role}{}: not ", printable(command))?;
+                match search_path {
+                    Some(search_path) => write!(f, "found in the root file system's PATH, {search_path}")?,
+                    None => f.write_str("in the root file system")?,
+                }
+                match near.as_slice() {
+                    [] => Ok(()),
+                    near => write!(f, "; did you mean {}?", near.join(" or ")),
+                }
             }
             Self::Dangling { path, missing } => {
                 write!(
                     f,
-                    "command: {path}: a link that leads to {missing}, which is not in the root file system"
+                    "{role}{path}: a link that leads to {missing}, which is not in the root file system"
                 )
             }
-            Self::NotExecutable { path } => write!(f, "command: {path}: not executable"),
-            Self::NotAProgram { path, fault } => write!(f, "command: {path}: {fault}"),
+            Self::NotExecutable { path } => write!(f, "{role}{path}: not executable"),
+            Self::NotAProgram { path, fault } => write!(f, "{role}{path}: {fault}"),
             Self::Interpreter {
                 program,
                 interpreter,
@@ -167,8 +167,15 @@ impl fmt::Display for ClosureError {
             } => {
                 write!(f, "interpreter of {program}: {}: {fault}", printable(interpreter))
             }
-            Self::CommandExcluded { path, pattern } => write!(f, "command: {path}: excluded by {pattern}"),
+            Self::CommandExcluded { path, pattern } => write!(f, "{role}{path}: excluded by {pattern}"),
+            Self::Also(error) => error.write("--also ", f),
         }
+    }
+}
+
+impl fmt::Display for ClosureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write("command: ", f)
     }
 }
 
@@ -199,6 +206,7 @@ impl std::error::Error for ClosureError {
         match self {
             Self::Rootfs(error) => Some(error),
             Self::Pattern(error) => Some(error),
+            Self::Also(error) => error.source(),
             _ => None,
         }
     }

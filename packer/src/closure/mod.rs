@@ -58,8 +58,11 @@ pub fn plan(rootfs: &Rootfs, request: &Request) -> Result<Plan, ClosureError> {
     follow.command(&entry, &reason(ReasonKind::Command, &request.command))?;
     let architecture = follow.architecture(&entry)?;
     for name in &request.also {
-        let program = command::find(rootfs, name.as_bytes(), &search_path)?;
-        follow.command(&program, &reason(ReasonKind::Also, name))?;
+        let of_also = |error| ClosureError::Also(Box::new(error));
+        let program = command::find(rootfs, name.as_bytes(), &search_path).map_err(of_also)?;
+        follow
+            .command(&program, &reason(ReasonKind::Also, name))
+            .map_err(of_also)?;
     }
     for pattern in patterns(&request.include)? {
         include::add(&mut follow, &pattern)?;

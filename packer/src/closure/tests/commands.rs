@@ -36,7 +36,7 @@ const REFUSALS: &[(&str, &str, Option<&str>, bool)] = &[
     (
         "statik",
         "command: statik: not found in the root file system's PATH, /usr",
-        Some("static"),
+        None,
         true,
     ),
     (
@@ -169,4 +169,53 @@ fn the_search_path_is_the_root_file_systems() {
     );
     tree.file("/etc/environment", "PATH=\"/bin\"\n", 0o644);
     assert!(matches!(tree.error("only"), ClosureError::CommandNotFound { .. }));
+}
+
+#[test]
+fn a_name_that_is_near_is_asked_about() {
+    let tree = Tree::new();
+    tree.file("/bin/stati", "no program\n", 0o644);
+    tree.file("/sbin/statik/inside", "", 0o644);
+    tree.link("/bin/static", "/usr/bin/statik2");
+    let error = tree.error("statik");
+    let (_, question) = error
+        .to_string()
+        .split_once("; ")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    assert_eq!(question, "did you mean static or statik2?");
+    assert!(!tree.error("nothing-like-it").to_string().contains("did you mean"));
+
+    // A directory of the very name is no command, and no suggestion.
+    tree.file("/sbin/tool/inside", "", 0o644);
+    let error = tree.error("tool");
+    assert!(!error.to_string().contains("did you mean"), "{error}");
+}
+
+#[test]
+fn another_program_is_called_by_its_option() {
+    let tree = Tree::new();
+    tree.file("/bin/text", "hello\n", 0o755);
+    tree.file("/bin/plain", "", 0o644);
+    tree.link("/gone", "/bin/dangling");
+    let cases = [
+        (
+            "statik",
+            "--also statik: not found in the root file system's PATH, ",
+            true,
+        ),
+        ("/opt/x", "--also /opt/x: not in the root file system", true),
+        ("text", "--also /bin/text: neither an ELF executable", false),
+        ("plain", "--also /bin/plain: not executable", false),
+        ("dangling", "--also /bin/dangling: a link that leads to /gone", true),
+    ];
+    for (name, text, not_found) in cases {
+        let request = Request {
+            also: vec![name.into()],
+            ..command_only("static")
+        };
+        let error = tree.try_plan(&request).expect_err("an error");
+        assert!(error.to_string().starts_with(text), "{error}");
+        assert_eq!(error.is_not_found(), not_found, "{error}");
+    }
 }
