@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::closure::Request;
 use crate::image::ImageOptions;
-use crate::rootfs::{Pattern, PatternError};
+use crate::rootfs::{Pattern, PatternError, RootPath};
 
 /// zstd level where none is given; mksquashfs's default, too. A bundle is made once and copied often: on a Debian tree of 283 MB level 15
 /// packs 6 % smaller than 9 at seven times its cost (36 seconds of one core); 19 saves 1 % more and costs another two and a half times.
@@ -161,7 +161,7 @@ impl fmt::Display for OptionsError {
             Self::BlockSize { value } => write!(f, "--block-size: {value}: no block of a squashfs has this size"),
             Self::Name { value } => write!(f, "--name: {value:?}: cannot be a name"),
             Self::Environment { value } => write!(f, "--env: {value:?}: not NAME=VALUE"),
-            Self::Workdir { value } => write!(f, "--workdir: {value:?}: not an absolute path"),
+            Self::Workdir { value } => write!(f, "--workdir: {value:?}: not an absolute path without .."),
             Self::Pattern(error) => error.fmt(f),
             Self::SourceDateEpoch { value } => write!(f, "SOURCE_DATE_EPOCH: {value}: not a number of seconds"),
         }
@@ -189,17 +189,19 @@ impl Asked {
             .chain(&self.exclude)
             .try_for_each(|pattern| check_pattern(pattern))?;
         self.env.iter().try_for_each(|variable| check_variable(variable))?;
+        let workdir = self.workdir.as_deref().map(workdir).transpose()?;
         Ok(PackOptions {
             image: self.image()?,
             name: name(self.name, command)?,
             args: utf8_words(&self.command)?,
-            workdir: self.workdir.map(check_workdir).transpose()?,
             request: Request {
                 command: command.clone(),
                 also: self.also,
                 include: self.include,
                 exclude: self.exclude,
+                workdir: workdir.as_deref().map(RootPath::new),
             },
+            workdir,
             rootfs: self.rootfs,
             output,
             env: self.env,
@@ -297,10 +299,12 @@ fn check_variable(variable: &str) -> Result<(), OptionsError> {
     }
 }
 
-fn check_workdir(path: String) -> Result<String, OptionsError> {
-    match path.starts_with('/') && !path.contains('\0') {
-        true => Ok(path),
-        false => Err(OptionsError::Workdir { value: path }),
+/// The path as the manifest wants it. What `..` leads to depends on links, so it is not guessed.
+fn workdir(path: &str) -> Result<String, OptionsError> {
+    let is_plain = path.starts_with('/') && !path.contains('\0') && path.split('/').all(|name| name != "..");
+    match is_plain {
+        true => Ok(RootPath::new(path).as_path().display().to_string()),
+        false => Err(OptionsError::Workdir { value: path.to_owned() }),
     }
 }
 
@@ -353,6 +357,22 @@ mod tests {
     }
 
     #[test]
+    fn workdirs() {
+        for (text, expected) in [
+            ("/", Some("/")),
+            ("/srv", Some("/srv")),
+            ("//srv/./app/", Some("/srv/app")),
+            ("/srv/..app", Some("/srv/..app")),
+            ("/srv/../app", None),
+            ("srv", None),
+            ("./srv", None),
+            ("", None),
+        ] {
+            assert_eq!(workdir(text).ok().as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn epochs() {
         for (text, expected) in [
             ("0", Some(0)),
@@ -371,7 +391,7 @@ mod tests {
     #[test]
     fn senseless_values_are_told() {
         type Change = fn(&mut Asked);
-        let cases: [(Change, &str); 13] = [
+        let cases: [(Change, &str); 14] = [
             (|asked| asked.command.clear(), "no command given"),
             (|asked| asked.command = vec!["".into()], "no command given"),
             (|asked| asked.command = vec!["/".into()], "cannot make a file name"),
@@ -383,6 +403,10 @@ mod tests {
             (|asked| asked.env = vec!["A".into()], "not NAME=VALUE"),
             (|asked| asked.env = vec!["=A".into()], "not NAME=VALUE"),
             (|asked| asked.workdir = Some("srv".into()), "not an absolute path"),
+            (
+                |asked| asked.workdir = Some("/srv/..".into()),
+                "not an absolute path without ..",
+            ),
             (|asked| asked.include = vec!["usr/**".into()], "not an absolute path"),
             (|asked| asked.exclude = vec!["/[".into()], "/["),
         ];

@@ -160,6 +160,24 @@ fn a_pack_reports_as_json() {
 }
 
 #[test]
+fn a_working_directory_is_stored_plainly_and_looked_for() {
+    let desk = Desk::new();
+    let packed = desk.run("-q --workdir /usr//share/program/ root program").exits(0);
+    assert!(
+        packed.err.contains("warning: /usr/share/program: is not packed"),
+        "{packed:?}"
+    );
+    let report = desk.run("inspect --json program.run").exits(0).json();
+    assert_eq!(report["manifest"]["process"]["cwd"], "/usr/share/program");
+    let packed = desk
+        .run("-q --workdir /usr/share/program --include /usr/share/program root program")
+        .exits(0);
+    assert_eq!(packed.err, "");
+    let plan = desk.run("plan --workdir /no/such root program").exits(0);
+    assert!(plan.out.contains("warning: /no/such: "), "{plan:?}");
+}
+
+#[test]
 fn two_packs_are_the_same_file() {
     let desk = Desk::new();
     desk.run("-o one root program").exits(0);
@@ -224,7 +242,13 @@ fn verify_tells_what_was_signed_by_whom() {
         assert!(valid.out.contains(&format!("{check:<10} ok: ")), "{check}: {valid:?}");
     }
     assert!(valid.out.ends_with("program.run: valid\n"), "{valid:?}");
-    assert_eq!(desk.run("verify -q program.run").exits(0).out, "");
+    for line in [
+        "verify -q program.run",
+        "-q verify program.run",
+        "--quiet verify program.run",
+    ] {
+        assert_eq!(desk.run(line).exits(0).out, "", "{line}");
+    }
 
     // For somebody else the key is a stranger's.
     let stranger = desk.path("stranger");
@@ -255,7 +279,7 @@ fn verify_tells_what_was_signed_by_whom() {
     fs::write(trusted.join("friend.pem"), pem).expect("room");
     verify("verify program.run").exits(0);
 
-    desk.run("key generate --out other.key").exits(0);
+    desk.run("key generate -o other.key").exits(0);
     let other = verify("verify -q --key other.key.pub program.run").exits(4);
     other.complains("signed by none of the keys asked for");
 }
@@ -430,6 +454,9 @@ fn bad_input_is_told_in_one_line_and_leaves_the_output_alone() {
         ("sign file", 3, "not a polecat bundle"),
         ("key show file", 1, "neither a key nor a bundle"),
         ("vreify out", 1, "verbs"),
+        ("--key k verify out", 1, "put the verb first: polecat verify"),
+        ("-o out --workdir srv root program", 2, "--workdir: \"srv\""),
+        ("-o out --workdir /srv/.. root program", 2, "--workdir"),
     ];
     for (line, status, expected) in cases {
         let ended = desk.run(line);

@@ -171,7 +171,7 @@ impl Fixture {
             include: words
                 .map(|words| words.include.iter().map(|&text| text.to_owned()).collect())
                 .unwrap_or_default(),
-            exclude: Vec::new(),
+            ..Request::default()
         };
         let rootfs = Rootfs::open(&self.root).expect("a root file system");
         plan(&rootfs, &request).unwrap_or_else(|error| panic!("{}: {error}", self.name))

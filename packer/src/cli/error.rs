@@ -9,6 +9,7 @@ use runtime::verify::VerifyError;
 use signing::key_file::KeyFileError;
 use signing::{KeyId, PemError};
 
+use super::args::is_verb;
 use crate::closure::ClosureError;
 use crate::options::OptionsError;
 use crate::plan::{Warning, WarningKind};
@@ -136,7 +137,11 @@ impl CliError {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::Options(error) => error.hint(),
-            // `polecat vreify x.run` names a root file system.
+            // `polecat --key k verify x.run` and `polecat vreify x.run` name root file systems.
+            Self::Rootfs(RootfsError::Missing { rootfs }) if is_verb(rootfs.as_os_str()) => {
+                let verb = rootfs.display();
+                Some(format!("put the verb first: polecat {verb} [OPTIONS] ..."))
+            }
             Self::Rootfs(RootfsError::Missing { rootfs }) if rootfs.components().count() == 1 => {
                 Some("give the directory of a root file system, or one of the verbs of `polecat --help`".into())
             }

@@ -64,6 +64,12 @@ impl<'a> Entries<'a> {
         self.entries.contains_key(path)
     }
 
+    /// Does the app see what a look-up found, and come to it the same way?
+    pub(super) fn is_seen(&self, found: &Resolution) -> bool {
+        let seen = |path: &RootPath, kind| self.contains(path) && hidden_by(path, kind).is_none();
+        seen(&found.path, found.metadata.kind) && found.links.iter().all(|link| seen(link, Kind::Symlink))
+    }
+
     /// Adds a warning, once.
     pub(super) fn warn(&mut self, kind: WarningKind, path: &RootPath, message: impl Into<String>) {
         self.warn_of(kind, path, message.into(), None);

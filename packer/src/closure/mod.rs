@@ -14,6 +14,7 @@ mod processes;
 mod script;
 mod secrets;
 mod terminfo;
+mod workdir;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -37,6 +38,8 @@ pub struct Request {
     pub include: Vec<String>,
     /// Globs of absolute paths to leave out, whatever asks for them.
     pub exclude: Vec<String>,
+    /// Directory that the program is to be started in.
+    pub workdir: Option<RootPath>,
 }
 
 /// Follows the request to the end.
@@ -70,6 +73,9 @@ pub fn plan(rootfs: &Rootfs, request: &Request) -> Result<Plan, ClosureError> {
     follow.libraries()?;
     base_set::add(&mut follow, &entry)?;
     follow.report_missing()?;
+    if let Some(directory) = &request.workdir {
+        workdir::check(&mut follow.entries, directory)?;
+    }
 
     let (entries, warnings) = follow.finish();
     Ok(Plan {

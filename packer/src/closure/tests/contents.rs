@@ -218,3 +218,36 @@ fn what_is_hidden_or_excluded_at_the_start_is_a_fault() {
     assert_eq!(warnings(&plan), [(WarningKind::Hidden, "/tmp/prog".to_owned())]);
     assert_eq!(plan.faults(), [], "it is not the command");
 }
+
+#[test]
+fn a_working_directory_that_is_not_there_is_told() {
+    let tree = Tree::new();
+    tree.file("/srv/app/data", "", 0o644);
+    tree.file("/tmp/work/data", "", 0o644);
+    tree.link("/srv/app", "/srv/current");
+    let starting_in = |directory: &str, include: &[&str]| Request {
+        workdir: Some(RootPath::new(directory)),
+        ..including("static", include)
+    };
+    for (directory, include, expected) in [
+        ("/", &[][..], None),
+        ("/srv", &[], None),
+        ("/var/lib", &[], None),
+        ("/tmp", &[], None),
+        ("/dev/shm", &[], None),
+        ("/srv/app", &["/srv/app"], None),
+        ("/srv/current", &["/srv/current"], None),
+        ("/srv/app", &[], Some("is not packed")),
+        ("/srv/current", &["/srv/app"], Some("is not packed")),
+        ("/srv/none", &[], Some("is not in the root file system")),
+        ("/bin/static", &[], Some("is no directory")),
+        ("/tmp/work", &[], Some("is not packed")),
+    ] {
+        let plan = tree.plan(&starting_in(directory, include));
+        let told: Vec<_> = plan.warnings.iter().map(|warning| warning.message.as_str()).collect();
+        match expected {
+            None => assert_eq!(told, [""; 0], "{directory}"),
+            Some(text) => assert!(told.len() == 1 && told[0].contains(text), "{directory}: {told:?}"),
+        }
+    }
+}
