@@ -204,6 +204,8 @@ pub enum WarningKind {
     Condition,
     /// A file with secrets (password hashes, private keys, …) that a wildcard would have taken along: it was left out.
     Secret,
+    /// A file with more than one name in the plan: the app sees as many files.
+    HardLink,
 }
 
 #[cfg(test)]

@@ -64,6 +64,13 @@ impl<'a> Entries<'a> {
         self.entries.contains_key(path)
     }
 
+    /// The regular files that come from the root file system.
+    pub(super) fn files(&self) -> Vec<RootPath> {
+        let is_file = |entry: &Entry| matches!(entry.node, Node::File { .. });
+        let files = self.entries.iter().filter(|(_, entry)| is_file(entry));
+        files.map(|(path, _)| path.clone()).collect()
+    }
+
     /// Does the app see what a look-up found, and come to it the same way?
     pub(super) fn is_seen(&self, found: &Resolution) -> bool {
         let seen = |path: &RootPath, kind| self.contains(path) && hidden_by(path, kind).is_none();

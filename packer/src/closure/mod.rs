@@ -9,6 +9,7 @@ mod command;
 mod entries;
 mod error;
 mod follow;
+mod hard_links;
 mod include;
 mod processes;
 mod script;
@@ -73,6 +74,7 @@ pub fn plan(rootfs: &Rootfs, request: &Request) -> Result<Plan, ClosureError> {
     follow.libraries()?;
     base_set::add(&mut follow, &entry)?;
     follow.report_missing()?;
+    hard_links::check(&mut follow.entries)?;
     if let Some(directory) = &request.workdir {
         workdir::check(&mut follow.entries, directory)?;
     }

@@ -251,3 +251,42 @@ fn a_working_directory_that_is_not_there_is_told() {
         }
     }
 }
+
+#[test]
+fn hard_links_are_told_once() {
+    let tree = Tree::new();
+    tree.file("/opt/a", "one", 0o644);
+    tree.file("/opt/c", "other", 0o644);
+    for (name, other) in [("/opt/a", "/opt/b"), ("/opt/c", "/opt/d"), ("/opt/c", "/srv/e")] {
+        fs::create_dir_all(tree.at("/srv")).expect("a directory");
+        fs::hard_link(tree.at(name), tree.at(other)).expect("a link");
+    }
+    for (include, expected) in [
+        (
+            &["/opt/*", "/srv/*"][..],
+            Some((
+                "/opt/b",
+                "the same file as /opt/a: a hard link becomes a copy, and so do 2 other",
+            )),
+        ),
+        (&["/opt/*"], Some(("/opt/b", "a copy, and so does another file"))),
+        (
+            &["/opt/c", "/srv/*"],
+            Some(("/srv/e", "the same file as /opt/c: a hard link becomes a copy (equal")),
+        ),
+        (&["/opt/a", "/srv/*"], None),
+    ] {
+        let plan = tree.plan(&including("static", include));
+        match (expected, plan.warnings.as_slice()) {
+            (None, []) => {}
+            (Some((path, text)), [warning]) => {
+                assert_eq!(
+                    (warning.kind, warning.path.to_string().as_str()),
+                    (WarningKind::HardLink, path)
+                );
+                assert!(warning.message.contains(text), "{}", warning.message);
+            }
+            (_, warnings) => panic!("{include:?}: {warnings:?}"),
+        }
+    }
+}
