@@ -533,6 +533,41 @@ fn what_would_not_start_is_not_packed() {
 }
 
 #[test]
+fn a_key_that_cannot_be_made_is_told() {
+    let desk = Desk::new();
+    fs::write(desk.path("file"), "no directory").expect("room");
+    for (home, why) in [("none", "No such file or directory"), ("file", "not a directory")] {
+        let home = desk.path(home);
+        for line in ["-o out root program", "key generate"] {
+            let output = desk.command(line).env("HOME", &home).output().expect("polecat starts");
+            let ended = Ended::new(line, output).exits(1);
+            let place = home.join(".config/polecat/signing.key");
+            let told = format!("none could be made at {}: {why}", place.display());
+            assert!(ended.err.contains("--key") && ended.err.contains("HOME"), "{ended:?}");
+            ended.complains(&told);
+        }
+    }
+    assert_eq!(desk.names(), ["file", "home", "root"]);
+}
+
+#[test]
+fn a_link_is_replaced_and_not_written_through() {
+    let desk = Desk::new();
+    fs::write(desk.path("target"), "mine").expect("room");
+    for target in ["target", "nowhere"] {
+        std::os::unix::fs::symlink(target, desk.path("link")).expect("a link");
+        desk.run("-q -o link root program").exits(0);
+        assert!(fs::symlink_metadata(desk.path("link")).expect("packed").is_file());
+        fs::remove_file(desk.path("link")).expect("packed");
+    }
+    assert_eq!(fs::read(desk.path("target")).expect("there"), b"mine");
+    assert!(!desk.path("nowhere").exists());
+    let help = desk.run("pack --help").exits(0).out;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("a symbolic link and not what that leads to"), "{help}");
+}
+
+#[test]
 fn a_full_disk_is_told_and_leaves_nothing() {
     if skip_without_root() {
         return;

@@ -130,7 +130,8 @@ pub(super) struct Subject {
 /// What shapes a bundle.
 #[derive(Debug, Args)]
 pub(super) struct RecipeArgs {
-    /// The bundle to write; it replaces what is there [default: COMMAND.run in the current directory]
+    /// The bundle to write; it replaces what is there, a symbolic link and not what that leads to
+    /// [default: COMMAND.run in the current directory]
     #[arg(short, long, value_name = "OUT")]
     pub(super) output: Option<PathBuf>,
     /// Take along what matches, with all that the programs among it need (repeatable; `*` stays within a directory, `**` does not)

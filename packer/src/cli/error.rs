@@ -60,6 +60,13 @@ pub(super) enum CliError {
     KeyFile(KeyFileError),
     /// There is no home directory to keep keys in.
     NoHome,
+    /// There is no key of the user's own, and none can be made.
+    NoNewKey {
+        /// Where it would be.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A passphrase cannot be had.
     Passphrase {
         /// Where it should come from.
@@ -153,6 +160,10 @@ impl CliError {
             Self::Output(error) => error.hint(),
             Self::KeyFile(error) => key_hint(error),
             Self::NoHome => Some("set HOME, or name the key with --key".into()),
+            Self::NoNewKey { .. } => Some(
+                "set HOME to a directory of yours, or name another file: --key signs with it, key generate --out makes it"
+                    .into(),
+            ),
             Self::Passphrase { .. } => Some("put it into a file and name that with --passphrase-file".into()),
             Self::PassphrasesDiffer => Some("type the same passphrase twice".into()),
             Self::NoPassphrase => Some("leave the passphrase options away for a key that is not encrypted".into()),
@@ -213,6 +224,11 @@ impl fmt::Display for CliError {
             Self::Output(error) => error.fmt(f),
             Self::KeyFile(error) => error.fmt(f),
             Self::NoHome => f.write_str("key: there is no home directory to keep it in"),
+            Self::NoNewKey { path, source } => write!(
+                f,
+                "key: you have none, and none could be made at {}: {source}",
+                path.display()
+            ),
             Self::Passphrase { from, source } => write!(f, "passphrase: {from}: {source}"),
             Self::PassphrasesDiffer => f.write_str("passphrase: the two differ"),
             Self::NoPassphrase => f.write_str("passphrase: it is empty"),

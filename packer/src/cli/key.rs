@@ -26,7 +26,11 @@ struct Generated {
 pub(super) fn generate(args: &GenerateArgs) -> Result<(), CliError> {
     let path = match &args.out {
         Some(path) => path.clone(),
-        None => default_key_path()?,
+        None => {
+            let path = default_key_path()?;
+            passphrase::check_home(&path)?;
+            path
+        }
     };
     let passphrase = match &args.passphrase_file {
         Some(file) => Some(passphrase::from_file(file)?),
@@ -34,7 +38,11 @@ pub(super) fn generate(args: &GenerateArgs) -> Result<(), CliError> {
         None => None,
     };
     let key = SecretKey::generate().map_err(KeyFileError::Random)?;
-    key_file::write_secret(&path, &key, passphrase.as_ref(), Existing::Keep)?;
+    let written = key_file::write_secret(&path, &key, passphrase.as_ref(), Existing::Keep);
+    written.map_err(|error| match args.out {
+        Some(_) => error.into(),
+        None => passphrase::not_made(error),
+    })?;
     let generated = Generated {
         key_id: key.public_key().key_id().to_string(),
         secret_key: path.display().to_string(),

@@ -34,8 +34,13 @@ pub(super) fn load_key(choice: &KeyChoice) -> Result<OwnKey, CliError> {
         }
         None => {
             let path = default_key_path()?;
+            let is_there = matches!(path.try_exists(), Ok(true));
+            if !is_there {
+                check_home(&path)?;
+            }
             let loaded = with_passphrase(&choice.passphrase, |passphrase| {
-                signing::key_file::load_or_create(&path, passphrase)
+                let loaded = signing::key_file::load_or_create(&path, passphrase);
+                loaded.map_err(|error| if is_there { error.into() } else { not_made(error) })
             })?;
             Ok(OwnKey {
                 path,
@@ -49,7 +54,7 @@ pub(super) fn load_key(choice: &KeyChoice) -> Result<OwnKey, CliError> {
 /// Reads a secret key; its passphrase is looked for when it is encrypted.
 pub(super) fn read_key(path: &Path, passphrase: &PassphraseArgs) -> Result<SecretKey, CliError> {
     with_passphrase(passphrase, |passphrase| {
-        signing::key_file::read_secret(path, passphrase)
+        Ok(signing::key_file::read_secret(path, passphrase)?)
     })
 }
 
@@ -58,10 +63,36 @@ pub(super) fn default_key_path() -> Result<PathBuf, CliError> {
     signing::locations::default_key_path().ok_or(CliError::NoHome)
 }
 
+/// A key is not made below a home that is not there: whoever has none, as `nobody`, would not find it again.
+pub(super) fn check_home(key: &Path) -> Result<(), CliError> {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    // Where XDG_CONFIG_HOME says otherwise nothing is wanted of the home.
+    if !key.starts_with(&home) {
+        return Ok(());
+    }
+    let fault = match fs::metadata(&home) {
+        Ok(metadata) if metadata.is_dir() => return Ok(()),
+        Ok(_) => io::ErrorKind::NotADirectory.into(),
+        Err(source) => source,
+    };
+    Err(CliError::NoNewKey {
+        path: key.to_owned(),
+        source: fault,
+    })
+}
+
+/// The user's own key cannot be written: what the system says of some file alone would not tell that one was to be made.
+pub(super) fn not_made(error: KeyFileError) -> CliError {
+    match error {
+        KeyFileError::Io { path, source } => CliError::NoNewKey { path, source },
+        error => error.into(),
+    }
+}
+
 /// Calls `read` with a way to get the passphrase; a failure of that way says more than what comes of it.
 fn with_passphrase<T>(
     args: &PassphraseArgs,
-    read: impl FnOnce(&mut dyn FnMut(&Path) -> Option<Passphrase>) -> Result<T, KeyFileError>,
+    read: impl FnOnce(&mut dyn FnMut(&Path) -> Option<Passphrase>) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
     let mut failure = None;
     let result = read(&mut |key| {
@@ -70,7 +101,7 @@ fn with_passphrase<T>(
             None
         })
     });
-    failure.map_or(result.map_err(CliError::KeyFile), Err)
+    failure.map_or(result, Err)
 }
 
 /// The passphrase of the key at `key`; none where nothing says it and nobody can be asked.
