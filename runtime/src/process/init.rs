@@ -51,6 +51,8 @@ fn build_and_supervise(planned: Planned, socket: &InitEnd, signals: &CallersSign
         signals,
         socket,
     };
+    // What came before there was an app did not reach it: init is no witness of that.
+    signals::discard(&descriptor).map_err(failed("read signals"))?;
     let app = match process::fork().map_err(failed("fork the app's process"))? {
         Fork::Child => become_app(&start),
         Fork::Parent(app) => app,
@@ -87,9 +89,6 @@ struct Init<'a> {
 impl Init<'_> {
     /// Until the app ends. Then init ends, and the kernel kills whatever else is in the PID namespace.
     fn supervise(&mut self) -> Result<(), Errno> {
-        // What came before there was an app did not reach it.
-        self.read_signals()?;
-        self.witness.clear();
         loop {
             if self.reap()? {
                 return Ok(());

@@ -4,7 +4,7 @@
 //! caller's shell ── monitor            host namespaces; the process that the caller started
 //!                     ├── image server   host namespaces; on the FUSE rung only, forked when init asks for it
 //!                     └── init           pid 1 of new namespaces; builds the root, reaps
-//!                           └── app        pid 2, in the caller's process group and session
+//!                           └── app        in the caller's process group and session
 //! ```
 //!
 //! Nobody outlives the monitor, and nobody in the namespaces outlives init: `PR_SET_PDEATHSIG` between the first two,

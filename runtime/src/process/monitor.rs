@@ -135,6 +135,10 @@ impl Monitor {
             self.run.stop = None;
         }
         if !self.run.observed.started && signals::ends(signal)? {
+            // The app's own may have overtaken what init said of it.
+            self.read_socket()?;
+        }
+        if !self.run.observed.started && signals::ends(signal)? {
             self.run.observed.interrupted = Some(signal);
             return self.kill(self.init);
         }
@@ -213,7 +217,7 @@ impl Monitor {
             if !self.wait(PollTimeout::from(PATIENCE))? {
                 self.kill(pid)?;
             }
-            while self.signals.read_signal()?.is_some() {}
+            signals::discard(&self.signals)?;
             self.reap_server()?;
         }
         Ok(())

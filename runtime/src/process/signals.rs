@@ -34,6 +34,12 @@ pub(crate) fn descriptor() -> Result<SignalFd, Errno> {
     SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
+/// Takes what waits at `descriptor`.
+pub(crate) fn discard(descriptor: &SignalFd) -> Result<(), Errno> {
+    while descriptor.read_signal()?.is_some() {}
+    Ok(())
+}
+
 impl CallersSignals {
     /// Sets what the caller had set, in the app's process. Signals that came meanwhile arrive with it.
     pub(crate) fn give_back(&self) -> Result<(), Errno> {

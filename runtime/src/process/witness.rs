@@ -29,11 +29,6 @@ impl Witness {
             .remove(&signal)
             .is_some_and(|seen| now.duration_since(seen) < LIFETIME)
     }
-
-    /// Forgets everything: what was sent to the group before the app was in it, it did not get.
-    pub(crate) fn clear(&mut self) {
-        self.seen.clear();
-    }
 }
 
 #[cfg(test)]
@@ -50,8 +45,5 @@ mod tests {
         assert!(!witness.take(libc::SIGTERM, start + LIFETIME / 2));
         witness.note(libc::SIGTERM, start);
         assert!(!witness.take(libc::SIGTERM, start + LIFETIME));
-        witness.note(libc::SIGINT, start);
-        witness.clear();
-        assert!(!witness.take(libc::SIGINT, start));
     }
 }

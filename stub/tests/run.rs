@@ -1,0 +1,39 @@
+//! The runtime in the process it is made for: bundles with this very stub, around an image of busybox by mksquashfs,
+//! started and watched by the kernel's own means.
+
+#![forbid(unsafe_code)]
+
+#[path = "run/bundle.rs"]
+mod bundle;
+#[path = "run/descriptors.rs"]
+mod descriptors;
+#[path = "run/image_server.rs"]
+mod image_server;
+#[path = "run/job_control.rs"]
+mod job_control;
+#[path = "run/kills.rs"]
+mod kills;
+#[path = "run/places.rs"]
+mod places;
+#[path = "run/rights.rs"]
+mod rights;
+#[path = "run/signals.rs"]
+mod signals;
+
+use std::sync::OnceLock;
+
+use bundle::Bundle;
+use support::requirement::skip;
+use support::{Need, Place};
+
+/// A bundle of `/bin/sh`, made once; none where it cannot be made.
+fn shell() -> Option<&'static Bundle> {
+    static SHELL: OnceLock<Bundle> = OnceLock::new();
+    (!skip(&[Need::Tool("busybox"), Need::Tool("mksquashfs")]))
+        .then(|| SHELL.get_or_init(|| Bundle::of_busybox(|_| ())))
+}
+
+/// Those that the machine has.
+fn places() -> impl Iterator<Item = Place> {
+    Place::ALL.into_iter().filter(|place| !skip(place.needs()))
+}
