@@ -199,6 +199,7 @@ impl RungError {
         match self {
             Self::Mount(error) => error.hint(),
             Self::Unpack(error) => error.hint(),
+            Self::Layer(error) => error.hint(),
             Self::Overlay(Errno::ENODEV) => Some("load the overlay module, or set POLECAT_MOUNT=unpack".into()),
             Self::Overlay(_) => Some("set POLECAT_MOUNT=unpack, which needs no overlay".into()),
             _ => None,

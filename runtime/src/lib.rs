@@ -45,6 +45,7 @@ pub mod verify;
 
 mod climb;
 mod job;
+mod limits;
 mod run;
 mod stages;
 

@@ -19,6 +19,7 @@ use crate::host::Facts;
 use crate::image::OwnerMap;
 use crate::job::Job;
 use crate::ladder::{self, Rung, Situation};
+use crate::limits::{CallersLimit, LimitError};
 use crate::process::app::{Program, suspend_umask};
 use crate::process::control_socket::InitEnd;
 use crate::process::server::Service;
@@ -112,6 +113,7 @@ impl Planned {
 #[derive(Debug)]
 pub(crate) struct Entered {
     callers_umask: Mode,
+    callers_limit: CallersLimit,
 }
 
 impl Entered {
@@ -129,9 +131,13 @@ impl Entered {
             )?;
         }
         let callers_umask = suspend_umask();
+        let callers_limit = CallersLimit::suspend()?;
         pivot::hide_mounts()?;
         pivot::into_base(plan::writable_limit(host.memory))?;
-        Ok(Self { callers_umask })
+        Ok(Self {
+            callers_umask,
+            callers_limit,
+        })
     }
 
     fn mount(&self, planned: &Planned, socket: &InitEnd) -> Result<Mounted, StageError> {
@@ -158,6 +164,7 @@ pub(crate) struct Rooted {
     rung: Rung,
     cwd: PathBuf,
     callers_umask: Mode,
+    callers_limit: CallersLimit,
 }
 
 impl Rooted {
@@ -181,6 +188,7 @@ impl Rooted {
             rung: mounted.rung,
             cwd,
             callers_umask: entered.callers_umask,
+            callers_limit: entered.callers_limit,
         })
     }
 
@@ -198,12 +206,18 @@ impl Rooted {
     pub(crate) fn callers_umask(&self) -> Mode {
         self.callers_umask
     }
+
+    /// The limit that the app gets back.
+    pub(crate) fn callers_limit(&self) -> CallersLimit {
+        self.callers_limit
+    }
 }
 
 /// A stage inside the namespaces that failed.
 #[derive(Debug)]
 pub(crate) enum StageError {
     UserNamespace(UserNamespaceError),
+    Limit(LimitError),
     Pivot(PivotError),
     Climb(ClimbError),
     Apply(ApplyError),
@@ -233,7 +247,7 @@ impl StageError {
             Self::Pivot(error) => error.hint(),
             Self::Climb(error) => error.hint(),
             Self::Apply(error) => error.hint(),
-            Self::Nul(_) | Self::Init { .. } => None,
+            Self::Limit(_) | Self::Nul(_) | Self::Init { .. } => None,
         }
     }
 }
@@ -241,6 +255,12 @@ impl StageError {
 impl From<UserNamespaceError> for StageError {
     fn from(error: UserNamespaceError) -> Self {
         Self::UserNamespace(error)
+    }
+}
+
+impl From<LimitError> for StageError {
+    fn from(error: LimitError) -> Self {
+        Self::Limit(error)
     }
 }
 
@@ -260,6 +280,7 @@ impl fmt::Display for StageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UserNamespace(error) => error.fmt(f),
+            Self::Limit(error) => error.fmt(f),
             Self::Pivot(error) => error.fmt(f),
             Self::Climb(error) => error.fmt(f),
             Self::Apply(error) => error.fmt(f),

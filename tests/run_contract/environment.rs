@@ -110,6 +110,30 @@ fn umask_and_limits_are_inherited() {
     }
 }
 
+/// What the runtime writes itself is none of the program's files.
+#[test]
+fn a_limit_of_the_size_of_files_is_the_programs_alone() {
+    let Some(bundle) = shell() else { return };
+    for place in places() {
+        for (limit, wanted) in [
+            ("ulimit -S -f 0", "0\nunlimited\n"),
+            ("ulimit -S -f 1", "1\nunlimited\n"),
+            ("ulimit -S -f 0; ulimit -H -f 100000", "0\n100000\n"),
+            ("ulimit -f 100000", "100000\n100000\n"),
+        ] {
+            let line = format!("{limit}; exec \"$@\"");
+            let mut command = bundle.start_behind(place, &["sh", "-c", &line, "sh"]);
+            command.args(["-c", "ulimit -S -f; ulimit -H -f"]);
+            let ended = exec::run(&mut command).success();
+            assert_eq!(ended.out(), wanted, "{place}: {limit}");
+            assert_eq!(ended.err(), "", "{place}: {limit}");
+        }
+        let mut command = bundle.start_behind(place, &["sh", "-c", "ulimit -f 0; exec \"$@\"", "sh"]);
+        let ended = exec::run(command.args(["-c", "echo ran"])).exits(125);
+        assert!(ended.err().contains("ulimit -H -f"), "{place}: {ended}");
+    }
+}
+
 #[test]
 fn files_that_are_made_belong_to_the_caller() {
     use std::os::unix::fs::MetadataExt as _;

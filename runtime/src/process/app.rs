@@ -15,6 +15,7 @@ use super::signals::CallersSignals;
 use crate::confine::{ConfineError, Confined, Confinement};
 use crate::environment::Variable;
 use crate::exit;
+use crate::limits::LimitError;
 use crate::stages::Rooted;
 use crate::sys::process;
 
@@ -91,6 +92,7 @@ fn confine_and_execute(start: &Start<'_>) -> Result<Errno, StartError> {
     let confined = Confined::confine(start.rooted, start.confinement)?;
     enter(start.rooted.cwd())?;
     umask(start.rooted.callers_umask());
+    start.rooted.callers_limit().give_back()?;
     start.signals.give_back().map_err(StartError::Signals)?;
     Ok(execute(&confined, start.program))
 }
@@ -118,6 +120,7 @@ fn execute(_confined: &Confined, program: &Program) -> Errno {
 enum StartError {
     Directory(Errno),
     Confine(ConfineError),
+    Limit(LimitError),
     Signals(Errno),
 }
 
@@ -125,7 +128,7 @@ impl StartError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Confine(error) => error.hint(),
-            Self::Directory(_) | Self::Signals(_) => None,
+            Self::Directory(_) | Self::Limit(_) | Self::Signals(_) => None,
         }
     }
 }
@@ -136,11 +139,18 @@ impl From<ConfineError> for StartError {
     }
 }
 
+impl From<LimitError> for StartError {
+    fn from(error: LimitError) -> Self {
+        Self::Limit(error)
+    }
+}
+
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(errno) => write!(f, "enter the root directory: {}", errno.desc()),
             Self::Confine(error) => error.fmt(f),
+            Self::Limit(error) => error.fmt(f),
             Self::Signals(errno) => write!(f, "give the caller's signals to the app: {}", errno.desc()),
         }
     }

@@ -267,7 +267,8 @@ impl ApplyError {
                 errno: Errno::EPERM,
                 ..
             } => "the host's /proc is covered in parts, as container engines do; without --contain it is shared",
-            Self::Mount { .. } | Self::Tree(_) | Self::Restrict { .. } => return None,
+            Self::Tree(error) => return error.hint(),
+            Self::Mount { .. } | Self::Restrict { .. } => return None,
         };
         Some(hint.into())
     }

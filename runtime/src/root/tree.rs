@@ -15,6 +15,8 @@ use nix::sys::stat::{self, FchmodatFlags, FileStat, Mode, SFlag, UtimensatFlags,
 use nix::sys::time::TimeSpec;
 use nix::unistd::{self, Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
 
+use crate::limits::FILE_SIZE_HINT;
+
 /// Directories on the way to something are made with this mode.
 const PARENT_MODE: u32 = 0o755;
 
@@ -298,6 +300,12 @@ impl TreeError {
             path: path.to_owned(),
             errno,
         }
+    }
+
+    /// What to try.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        (self.errno == Errno::EFBIG).then(|| FILE_SIZE_HINT.to_owned())
     }
 }
 

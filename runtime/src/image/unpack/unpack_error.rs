@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 
 use crate::image::CheckError;
+use crate::limits::FILE_SIZE_HINT;
 
 /// Why a tree is not complete. Paths are those of the image.
 #[derive(Debug)]
@@ -98,6 +99,9 @@ impl UnpackError {
                 errno: Errno::ENOSPC | Errno::EDQUOT,
                 ..
             } => "make room where the target lies, or set POLECAT_MOUNT=fuse, which unpacks nothing",
+            Self::Entry {
+                errno: Errno::EFBIG, ..
+            } => FILE_SIZE_HINT,
             Self::Entry {
                 step: Step::SetAttributes,
                 errno: Errno::EPERM,
