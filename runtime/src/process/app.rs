@@ -10,6 +10,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{AccessFlags, access, chdir, execve};
 
 use super::control_socket::InitEnd;
+use super::descriptors;
 use super::message::{Failure, FromInit};
 use super::signals::CallersSignals;
 use crate::confine::{ConfineError, Confined, Confinement};
@@ -94,6 +95,7 @@ fn confine_and_execute(start: &Start<'_>) -> Result<Errno, StartError> {
     umask(start.rooted.callers_umask());
     start.rooted.callers_limit().give_back()?;
     start.signals.give_back().map_err(StartError::Signals)?;
+    descriptors::close_as_caller().map_err(StartError::Descriptors)?;
     Ok(execute(&confined, start.program))
 }
 
@@ -122,13 +124,14 @@ enum StartError {
     Confine(ConfineError),
     Limit(LimitError),
     Signals(Errno),
+    Descriptors(Errno),
 }
 
 impl StartError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Confine(error) => error.hint(),
-            Self::Directory(_) | Self::Limit(_) | Self::Signals(_) => None,
+            Self::Directory(_) | Self::Limit(_) | Self::Signals(_) | Self::Descriptors(_) => None,
         }
     }
 }
@@ -152,6 +155,7 @@ impl fmt::Display for StartError {
             Self::Confine(error) => error.fmt(f),
             Self::Limit(error) => error.fmt(f),
             Self::Signals(errno) => write!(f, "give the caller's signals to the app: {}", errno.desc()),
+            Self::Descriptors(errno) => write!(f, "close what the caller had closed: {}", errno.desc()),
         }
     }
 }

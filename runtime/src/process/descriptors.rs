@@ -24,6 +24,12 @@ pub(crate) fn release() -> Result<(), Errno> {
         .try_for_each(descriptor::close_inherited)
 }
 
+/// Closes the standard streams that the caller had closed, in the app's process, where nothing of ours is opened any more that
+/// could take their places.
+pub(crate) fn close_as_caller() -> Result<(), Errno> {
+    descriptor::closed_at_start().try_for_each(descriptor::close_inherited)
+}
+
 /// Open descriptors, and one that was open while this looked.
 fn numbers() -> Vec<RawFd> {
     let Ok(entries) = fs::read_dir("/proc/self/fd") else {

@@ -1,8 +1,34 @@
 //! Descriptors that no object of ours owns.
 
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
+
+/// Which of stdin, stdout and stderr the caller had closed. The standard library opens `/dev/null` in their place before
+/// `main`, so this is noted before the standard library is awake.
+static CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
+
+// SAFETY: the C library calls the functions of this section once each, in the only thread, before main; `note_closed`
+// asks nothing of the standard library that it would have to have set up.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static NOTE_CLOSED: extern "C" fn() = note_closed;
+
+extern "C" fn note_closed() {
+    for (fd, closed) in (0..).zip(&CLOSED) {
+        // SAFETY: F_GETFD only reads the flags of a number in the table, and fails where it is not open.
+        let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+        closed.store(flags == -1, Ordering::Relaxed);
+    }
+}
+
+/// The standard streams that the caller had closed.
+pub fn closed_at_start() -> impl Iterator<Item = RawFd> {
+    (0..)
+        .zip(&CLOSED)
+        .filter_map(|(fd, closed)| closed.load(Ordering::Relaxed).then_some(fd))
+}
 
 /// Whether `fd` is open and stays open in a program that is executed: whatever came with execve(2) does, and nothing
 /// that this crate or the standard library opens.
