@@ -17,6 +17,10 @@ pub const DEFAULT_LEVEL: i32 = 15;
 /// Size of a data block in bytes where none is given. Larger ones save a few per cent and make every random read and every start dearer.
 pub const DEFAULT_BLOCK_SIZE: u32 = 128 << 10;
 
+/// Bytes of the start-up set that are stored uncompressed where no limit is given: what most command-line programs load. A start
+/// then takes a third less time, and the file grows by some 60 % of them.
+pub const DEFAULT_STORE_STARTUP: u64 = 4 << 20;
+
 /// zstd's highest level that needs no larger window than a block anyway.
 const MAX_LEVEL: i32 = 22;
 
@@ -67,6 +71,8 @@ pub struct Asked {
     pub level: Option<i32>,
     /// `--block-size`.
     pub block_size: Option<String>,
+    /// `--store-startup`.
+    pub store_startup: Option<String>,
     /// `--name`.
     pub name: Option<String>,
     /// `--env`.
@@ -108,6 +114,11 @@ pub enum OptionsError {
         /// As given.
         value: String,
     },
+    /// Not a number of bytes.
+    StoreStartup {
+        /// As given.
+        value: String,
+    },
     /// A name that cannot be shown in a line.
     Name {
         /// As given.
@@ -140,6 +151,7 @@ impl OptionsError {
             Self::NotUtf8 { .. } => "packed words are UTF-8; other bytes can be given when the bundle is run",
             Self::NoOutputName { .. } => "give a name with --output",
             Self::Level { .. } => "1 is fast, 15 the default, 22 the smallest",
+            Self::StoreStartup { .. } => "a number of bytes, K or M, such as --store-startup 8M",
             Self::BlockSize { .. } => "a power of two from 4K to 1M, such as --block-size 256K",
             Self::Name { .. } => "1 to 255 bytes without control characters",
             Self::Environment { .. } => "--env NAME=VALUE",
@@ -158,6 +170,7 @@ impl fmt::Display for OptionsError {
             Self::NotUtf8 { what, value } => write!(f, "{what}: {value}: not UTF-8"),
             Self::NoOutputName { command } => write!(f, "output: {command}: cannot make a file name of the command"),
             Self::Level { value } => write!(f, "--level: {value}: zstd has the levels 1 to {MAX_LEVEL}"),
+            Self::StoreStartup { value } => write!(f, "--store-startup: {value}: not a number of bytes"),
             Self::BlockSize { value } => write!(f, "--block-size: {value}: no block of a squashfs has this size"),
             Self::Name { value } => write!(f, "--name: {value:?}: cannot be a name"),
             Self::Environment { value } => write!(f, "--env: {value:?}: not NAME=VALUE"),
@@ -218,6 +231,10 @@ impl Asked {
         Ok(ImageOptions {
             level,
             block_size: self.block_size.as_deref().map_or(Ok(DEFAULT_BLOCK_SIZE), block_size)?,
+            store_startup: self
+                .store_startup
+                .as_deref()
+                .map_or(Ok(DEFAULT_STORE_STARTUP), store_startup)?,
             epoch: self.source_date_epoch.as_deref().map(epoch).transpose()?,
             workers: std::thread::available_parallelism().map_or(1, NonZero::get),
         })
@@ -260,22 +277,30 @@ fn utf8_words(words: &[OsString]) -> Result<Vec<String>, OptionsError> {
     words.iter().map(|word| utf8("argument", word)).collect()
 }
 
-/// Bytes, with K or M behind for binary multiples.
 fn block_size(value: &str) -> Result<u32, OptionsError> {
-    let digits = value.trim_end_matches(['k', 'K', 'm', 'M']);
-    let unit: Option<u32> = match value.get(digits.len()..) {
-        Some("") => Some(1),
-        Some("k" | "K") => Some(1 << 10),
-        Some("m" | "M") => Some(1 << 20),
-        _ => None,
-    };
-    let size = unit
-        .zip(digits.parse::<u32>().ok())
-        .and_then(|(unit, number)| number.checked_mul(unit));
+    let size = bytes(value).and_then(|size| u32::try_from(size).ok());
     size.filter(|size| size.is_power_of_two() && BLOCK_SIZES.contains(size))
         .ok_or_else(|| OptionsError::BlockSize {
             value: value.to_owned(),
         })
+}
+
+fn store_startup(value: &str) -> Result<u64, OptionsError> {
+    bytes(value).ok_or_else(|| OptionsError::StoreStartup {
+        value: value.to_owned(),
+    })
+}
+
+/// A number of bytes, with K or M behind for binary multiples.
+fn bytes(value: &str) -> Option<u64> {
+    let digits = value.trim_end_matches(['k', 'K', 'm', 'M']);
+    let unit = match value.get(digits.len()..)? {
+        "" => 1,
+        "k" | "K" => 1 << 10,
+        "m" | "M" => 1 << 20,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// <https://reproducible-builds.org/specs/source-date-epoch/>; squashfs counts in 32 bits.
@@ -353,6 +378,21 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(block_size(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_of_the_startup_set() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("5000", Some(5000)),
+            ("4M", Some(4 << 20)),
+            ("99999999999999M", None),
+            ("M", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            assert_eq!(store_startup(text).ok(), expected, "{text}");
         }
     }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use polecat::image::{self, ImageError, ImageOptions, ImageStats};
-use polecat::plan::{Entry, Node, Plan};
+use polecat::plan::{Entry, Node, Plan, ReasonKind};
 use polecat::rootfs::{RootPath, Rootfs};
 use tempfile::TempDir;
 
@@ -23,6 +23,7 @@ const OPTIONS: ImageOptions = ImageOptions {
     level: 3,
     block_size: 8192,
     epoch: None,
+    store_startup: 0,
     workers: 3,
 };
 
@@ -117,11 +118,18 @@ fn set_time(path: &Path, seconds: i64) {
 #[test]
 fn parallel_and_serial_images_are_identical() {
     let tree = tree();
-    let plan = plan_of(tree.path());
-    for (level, block_size) in [(3, 4096), (3, 8192), (19, 8192), (3, 131_072), (1, 1_048_576)] {
+    let plan = started(plan_of(tree.path()), &["sizes", "many/10", "odd"]);
+    for (level, block_size, store_startup) in [
+        (3, 4096, u64::MAX),
+        (3, 8192, 0),
+        (19, 8192, 50_000),
+        (3, 131_072, 0),
+        (1, 1_048_576, 0),
+    ] {
         let options = |workers| ImageOptions {
             level,
             block_size,
+            store_startup,
             workers,
             ..OPTIONS
         };
@@ -135,6 +143,51 @@ fn parallel_and_serial_images_are_identical() {
             );
             assert_eq!(stats.ahead + stats.inline, serial_stats.inline);
             assert!(stats.ahead > 0);
+        }
+    }
+}
+
+/// The same plan, in which what begins with one of `prefixes` is loaded by the command.
+fn started(mut plan: Plan, prefixes: &[&str]) -> Plan {
+    for (path, entry) in &mut plan.entries {
+        let path = String::from_utf8_lossy(path.as_bytes()).into_owned();
+        if prefixes.iter().any(|prefix| path.starts_with(&format!("/{prefix}"))) {
+            entry.reason.kind = ReasonKind::Command;
+        }
+    }
+    plan
+}
+
+#[test]
+fn what_every_start_reads_is_stored_as_it_is() {
+    let directory = TempDir::new().expect("a directory");
+    let text = |word: &str, size: usize| word.bytes().cycle().take(size).collect::<Vec<u8>>();
+    let files = [
+        ("bin/program", text("program ", 3 * BLOCK + 5)),
+        ("lib/small", text("small ", BLOCK / 4)),
+        ("share/neighbour", text("neighbour ", BLOCK / 4)),
+        ("share/other", text("other ", 2 * BLOCK)),
+    ];
+    for (path, contents) in &files {
+        put(directory.path(), path, contents);
+    }
+    let plan = started(plan_of(directory.path()), &["bin/program", "lib/small"]);
+    let holds = |image: &[u8], contents: &[u8]| image.windows(contents.len()).any(|window| window == contents);
+    for (store_startup, expected) in [
+        (0, [false, false, false, false]),
+        // The smaller one fits. A fragment block is stored as a whole.
+        (10_000, [false, true, true, false]),
+        (u64::MAX, [true, true, true, false]),
+    ] {
+        for workers in [0, 2] {
+            let options = ImageOptions {
+                store_startup,
+                workers,
+                ..OPTIONS
+            };
+            let (image, _) = write(&plan, &options).expect("an image");
+            let stored = files.each_ref().map(|(_, contents)| holds(&image, contents));
+            assert_eq!(stored, expected, "{store_startup}");
         }
     }
 }

@@ -161,6 +161,10 @@ pub(super) struct RecipeArgs {
     /// Size of the blocks that are compressed, 4K to 1M [default: 128K]
     #[arg(long, value_name = "SIZE")]
     pub(super) block_size: Option<String>,
+    /// Store so much of what every start reads uncompressed: the program, its interpreter and libraries, as far as they fit. Starts
+    /// take a third less time, the file is larger; 0 compresses everything [default: 4M]
+    #[arg(long, value_name = "SIZE")]
+    pub(super) store_startup: Option<String>,
     /// Executable to put in front instead of polecat's own, such as one for another architecture
     #[arg(long, value_name = "FILE")]
     pub(super) stub: Option<PathBuf>,
@@ -338,6 +342,7 @@ impl RecipeArgs {
             exclude: self.exclude,
             level: self.level,
             block_size: self.block_size,
+            store_startup: self.store_startup,
             name: self.name,
             env: self.env,
             workdir: self.workdir,

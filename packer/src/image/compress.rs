@@ -1,4 +1,5 @@
-//! zstd behind backhand's [`CompressionAction`]: hands over blocks that worker threads have finished, compresses the others itself.
+//! zstd behind backhand's [`CompressionAction`]: hands over blocks that worker threads have finished, compresses the others itself,
+//! and has those stored as they are that every start reads.
 
 use std::collections::VecDeque;
 use std::io;
@@ -7,15 +8,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use backhand::compression::{CompressionAction, CompressionOptions, Compressor};
 use backhand::kind::Kind;
-use backhand::{BackhandError, FilesystemCompressor, Flags, SuperBlock};
+use backhand::{BackhandError, FilesystemCompressor, SuperBlock};
 use zstd_safe::{CCtx, CParameter, DCtx};
 
 use super::ImageError;
 use super::budget::Permit;
 
-/// Blocks that are compressed ahead and not yet asked for: the one whose bytes are being read and a fragment block beside it. What
+/// Blocks that are announced and not yet asked for: the one whose bytes are being read and a fragment block beside it. What
 /// is older was passed over by the writer.
 const PROMISES: usize = 2;
+
+/// Longest block of metadata, uncompressed.
+const METADATA_BLOCK: usize = 8192;
 
 /// One zstd context, used again for block after block.
 pub(super) struct Encoder(CCtx<'static>);
@@ -57,31 +61,56 @@ impl Job {
     }
 }
 
-/// A block that will be asked for, and where its frame will come from.
+/// A block of data that will be asked for, and what becomes of it.
 pub(super) struct Promise {
     block: Arc<Vec<u8>>,
-    frame: Receiver<Result<Vec<u8>, ImageError>>,
+    outcome: Outcome,
     _permit: Permit,
 }
 
-/// Both ends of a block that is compressed ahead.
-pub(super) fn promise(block: Arc<Vec<u8>>, permit: Permit) -> (Job, Promise) {
-    let (done, frame) = sync_channel(1);
-    let job = Job {
-        block: Arc::clone(&block),
-        done,
-    };
-    let promise = Promise {
-        block,
-        frame,
-        _permit: permit,
-    };
-    (job, promise)
+enum Outcome {
+    /// A worker compresses it.
+    Ahead(Receiver<Result<Vec<u8>, ImageError>>),
+    /// It is compressed when it is asked for.
+    Inline,
+    /// It is not compressed.
+    Stored,
+}
+
+impl Promise {
+    /// Both ends of a block that is compressed ahead.
+    pub(super) fn ahead(block: Arc<Vec<u8>>, permit: Permit) -> (Job, Self) {
+        let (done, frame) = sync_channel(1);
+        let job = Job {
+            block: Arc::clone(&block),
+            done,
+        };
+        (job, Self::new(block, Outcome::Ahead(frame), permit))
+    }
+
+    /// A block that nobody compresses ahead.
+    pub(super) fn inline(block: Arc<Vec<u8>>, permit: Permit) -> Self {
+        Self::new(block, Outcome::Inline, permit)
+    }
+
+    /// A block that is stored as it is.
+    pub(super) fn stored(block: Arc<Vec<u8>>, permit: Permit) -> Self {
+        Self::new(block, Outcome::Stored, permit)
+    }
+
+    fn new(block: Arc<Vec<u8>>, outcome: Outcome, permit: Permit) -> Self {
+        Self {
+            block,
+            outcome,
+            _permit: permit,
+        }
+    }
 }
 
 /// What backhand calls for every block.
 pub(super) struct Zstd {
-    level: i32,
+    /// What no promise was made for is metadata; it is stored as it is.
+    store_metadata: bool,
     state: Mutex<State>,
 }
 
@@ -93,9 +122,9 @@ struct State {
 }
 
 impl Zstd {
-    pub(super) fn new(level: i32) -> Result<Self, ImageError> {
+    pub(super) fn new(level: i32, store_metadata: bool) -> Result<Self, ImageError> {
         Ok(Self {
-            level,
+            store_metadata,
             state: Mutex::new(State {
                 promises: VecDeque::new(),
                 encoder: Encoder::new(level)?,
@@ -107,8 +136,8 @@ impl Zstd {
 
     /// The kind of squashfs that is compressed by this: version 4.0, little endian. backhand keeps the compressor for the rest of
     /// the process, so one is given up for each image.
-    pub(super) fn kind(level: i32) -> Result<(&'static Self, Kind), ImageError> {
-        let zstd: &'static Self = Box::leak(Box::new(Self::new(level)?));
+    pub(super) fn kind(level: i32, store_metadata: bool) -> Result<(&'static Self, Kind), ImageError> {
+        let zstd: &'static Self = Box::leak(Box::new(Self::new(level, store_metadata)?));
         Ok((zstd, Kind::new_v4(zstd)))
     }
 
@@ -131,22 +160,31 @@ impl Zstd {
     fn block(&self, block: &[u8]) -> Result<Vec<u8>, ImageError> {
         let mut state = self.lock();
         // A promise for other bytes is of no use: the order was foreseen wrongly. It costs time, never a wrong image.
-        if let Some(promise) = state.promises.pop_front().filter(|promise| *promise.block == block) {
-            state.ahead += 1;
-            drop(state);
-            return promise
-                .frame
-                .recv()
-                .unwrap_or(Err(ImageError::Compress("a worker has ended")));
+        let promise = state.promises.pop_front().filter(|promise| *promise.block == block);
+        match promise.map(|promise| promise.outcome) {
+            Some(Outcome::Ahead(frame)) => {
+                state.ahead += 1;
+                drop(state);
+                frame.recv().unwrap_or(Err(ImageError::Compress("a worker has ended")))
+            }
+            Some(Outcome::Stored) => Ok(longer_than(block)),
+            None if self.store_metadata && block.len() <= METADATA_BLOCK => Ok(longer_than(block)),
+            Some(Outcome::Inline) | None => {
+                state.inline += 1;
+                state.encoder.encode(block)
+            }
         }
-        state.inline += 1;
-        state.encoder.encode(block)
     }
 
     // A worker never takes this lock; if the writer panicked the image is given up.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// backhand stores a block as it is when compression has made it longer.
+fn longer_than(block: &[u8]) -> Vec<u8> {
+    vec![0; block.len() + 1]
 }
 
 impl CompressionAction for Zstd {
@@ -168,18 +206,14 @@ impl CompressionAction for Zstd {
         Ok(self.block(bytes).map_err(io::Error::other)?)
     }
 
-    /// An uncompressed metadata block that holds the level, as mksquashfs writes it.
+    /// None: the level is of no use to a reader, and the kernel would read it at every mount.
     fn compression_options(
         &self,
-        superblock: &mut SuperBlock,
-        _kind: &Kind,
+        _: &mut SuperBlock,
+        _: &Kind,
         _: FilesystemCompressor,
     ) -> Result<Option<Vec<u8>>, BackhandError> {
-        const UNCOMPRESSED: u16 = 1 << 15;
-        let level = self.level.to_le_bytes();
-        superblock.flags |= Flags::CompressorOptionsArePresent as u16;
-        let header = UNCOMPRESSED | 4;
-        Ok(Some([header.to_le_bytes().as_slice(), &level].concat()))
+        Ok(None)
     }
 }
 
@@ -202,11 +236,11 @@ mod tests {
 
     #[test]
     fn promised_blocks_are_handed_over_and_others_compressed_inline() {
-        let zstd = Zstd::new(3).expect("zstd");
+        let zstd = Zstd::new(3, false).expect("zstd");
         let budget = Budget::new(4);
         let mut encoder = Encoder::new(3).expect("zstd");
         let mut announce = |byte| {
-            let (job, promise) = promise(block(byte), budget.take(1).expect("open"));
+            let (job, promise) = Promise::ahead(block(byte), budget.take(1).expect("open"));
             zstd.expect(promise);
             job.run(&mut encoder);
         };
@@ -220,14 +254,29 @@ mod tests {
 
     #[test]
     fn what_the_writer_passes_over_gives_its_bytes_back() {
-        let zstd = Zstd::new(3).expect("zstd");
+        let zstd = Zstd::new(3, false).expect("zstd");
         let budget = Budget::new(PROMISES + 1);
         for byte in 0..20 {
-            let (_, promise) = promise(block(byte), budget.take(1).expect("open"));
+            let (_, promise) = Promise::ahead(block(byte), budget.take(1).expect("open"));
             zstd.expect(promise);
         }
         assert!(zstd.block(&block(18)).is_err(), "its worker has ended");
         assert_eq!(zstd.finish().0, 1);
         assert!(budget.take(PROMISES + 1).is_some());
+    }
+
+    #[test]
+    fn stored_blocks_get_longer_and_so_does_metadata_if_asked() {
+        let budget = Budget::new(4);
+        let permit = || budget.take(1).expect("open");
+        let length = |zstd: &Zstd, byte| zstd.block(&block(byte)).expect("zstd").len();
+        for store_metadata in [true, false] {
+            let zstd = Zstd::new(3, store_metadata).expect("zstd");
+            assert_eq!(length(&zstd, 1) > 5000, store_metadata);
+            zstd.expect(Promise::stored(block(2), permit()));
+            assert_eq!(length(&zstd, 2), 5001);
+            zstd.expect(Promise::inline(block(3), permit()));
+            assert!(length(&zstd, 3) < 5000);
+        }
     }
 }

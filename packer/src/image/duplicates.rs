@@ -104,6 +104,7 @@ mod tests {
                 .map(|text| Source {
                     path: &path,
                     contents: Contents::Plan(text.as_bytes()),
+                    stored: false,
                 })
                 .collect();
             let mut reads = 0;

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::ImageError;
 use super::budget::{Budget, Permit};
-use super::compress::{Job, Promise, Zstd, promise};
+use super::compress::{Job, Promise, Zstd};
 use crate::rootfs::{RootPath, Rootfs};
 
 /// A regular file of the image.
@@ -20,6 +20,8 @@ use crate::rootfs::{RootPath, Rootfs};
 pub(super) struct Source<'a> {
     pub(super) path: &'a RootPath,
     pub(super) contents: Contents<'a>,
+    /// Its blocks are not compressed.
+    pub(super) stored: bool,
 }
 
 /// Where a file's bytes are.
@@ -66,6 +68,8 @@ pub(super) struct ReadAhead<'a> {
     jobs: Option<Sender<Job>>,
     /// The fragment block as the writer has it: the small files since the last one was compressed.
     fragments: Vec<u8>,
+    /// One of them is stored, and so all of them are.
+    store_fragments: bool,
 }
 
 /// Nobody takes what is read any more.
@@ -111,6 +115,7 @@ impl<'a> ReadAhead<'a> {
             events,
             jobs,
             fragments: Vec::new(),
+            store_fragments: false,
         };
         (reader, intake, budget)
     }
@@ -154,9 +159,10 @@ impl<'a> ReadAhead<'a> {
             let bytes = Arc::new(read_block(&mut reader, length, source)?);
             left -= u64::try_from(length).unwrap_or(left);
             if small {
-                self.add_fragment(&bytes);
+                self.fragments.extend_from_slice(&bytes);
+                self.store_fragments |= source.stored;
             } else if bytes.iter().any(|&byte| byte != 0) {
-                self.compress(Arc::clone(&bytes))?;
+                self.announce(Arc::clone(&bytes), source.stored)?;
             }
             self.send(Event::Data {
                 file: number,
@@ -167,27 +173,26 @@ impl<'a> ReadAhead<'a> {
         Ok(())
     }
 
-    fn add_fragment(&mut self, bytes: &[u8]) {
-        if self.jobs.is_some() {
-            self.fragments.extend_from_slice(bytes);
-        }
-    }
-
     fn finish_fragments(&mut self) -> Result<(), Closed> {
         if self.fragments.is_empty() {
             return Ok(());
         }
         let block = std::mem::replace(&mut self.fragments, Vec::with_capacity(self.block_size));
-        self.compress(Arc::new(block))
+        let stored = std::mem::take(&mut self.store_fragments);
+        self.announce(Arc::new(block), stored)
     }
 
-    fn compress(&self, block: Arc<Vec<u8>>) -> Result<(), Closed> {
-        let Some(jobs) = &self.jobs else {
-            return Ok(());
-        };
+    fn announce(&self, block: Arc<Vec<u8>>, stored: bool) -> Result<(), Closed> {
         let permit = self.budget.take(block.len()).ok_or(Closed)?;
-        let (job, promise) = promise(block, permit);
-        jobs.send(job).map_err(|_| Closed)?;
+        let promise = match &self.jobs {
+            _ if stored => Promise::stored(block, permit),
+            None => Promise::inline(block, permit),
+            Some(jobs) => {
+                let (job, promise) = Promise::ahead(block, permit);
+                jobs.send(job).map_err(|_| Closed)?;
+                promise
+            }
+        };
         self.send(Event::Promise(promise))
     }
 

@@ -13,14 +13,16 @@ use backhand::compression::Compressor;
 use backhand::{FilesystemCompressor, FilesystemReader, FilesystemWriter, Id, NodeHeader};
 
 use super::compress::{Encoder, Job, Zstd, codec};
-use super::duplicates;
 use super::error::MAX_LINK_TARGET;
 use super::metadata::header;
 use super::output::Output;
 use super::read_ahead::{Contents, FileReader, Intake, ReadAhead, Source};
-use super::{ImageError, ImageOptions, ImageStats};
+use super::{ImageError, ImageOptions, ImageStats, duplicates, startup};
 use crate::plan::{Entry, Node, Plan};
 use crate::rootfs::{RootPath, Rootfs};
+
+/// So few that their metadata costs a mount more to decompress than to read: some 30 KiB.
+const FEW_ENTRIES: usize = 512;
 
 pub(super) fn write<W: Write + Seek>(
     plan: &Plan,
@@ -30,9 +32,14 @@ pub(super) fn write<W: Write + Seek>(
     progress: &mut dyn FnMut(u64),
 ) -> Result<ImageStats, ImageError> {
     let entries = in_image_order(plan);
-    let files: Vec<Source<'_>> = entries.iter().filter_map(|(path, entry)| source(path, entry)).collect();
+    let startup = startup::set(plan, options.store_startup);
+    let files: Vec<Source<'_>> = entries
+        .iter()
+        .filter_map(|(path, entry)| source(path, entry, startup.contains(path)))
+        .collect();
     let store_equal_once = duplicates::can_be_told_apart(rootfs, &files, options.block_size)?;
-    let (zstd, kind) = Zstd::kind(options.level)?;
+    let store_metadata = options.store_startup > 0 && entries.len() <= FEW_ENTRIES;
+    let (zstd, kind) = Zstd::kind(options.level, store_metadata)?;
     let root = root_header(&entries, options);
     let template = template(root)?;
     let length = thread::scope(|scope| {
@@ -72,13 +79,13 @@ fn in_image_order(plan: &Plan) -> Vec<(&RootPath, &Entry)> {
     entries
 }
 
-fn source<'a>(path: &'a RootPath, entry: &'a Entry) -> Option<Source<'a>> {
+fn source<'a>(path: &'a RootPath, entry: &'a Entry, stored: bool) -> Option<Source<'a>> {
     let contents = match &entry.node {
         Node::File { size } => Contents::Rootfs(*size),
         Node::Synthetic { contents } => Contents::Plan(contents),
         Node::Directory | Node::Symlink { .. } => return None,
     };
-    Some(Source { path, contents })
+    Some(Source { path, contents, stored })
 }
 
 fn root_header(entries: &[(&RootPath, &Entry)], options: &ImageOptions) -> NodeHeader {
