@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use crate::exit;
 use crate::host::HostError;
+use crate::limits;
 use crate::process::clone::CloneError;
 use crate::process::message::Failure;
 use crate::sys::process::Change;
@@ -71,7 +72,8 @@ impl Error {
                 ..
             } => Some("have it packed with that, by --include: `polecat plan` shows what is taken along".into()),
             Self::ServerEnded(_) => Some("set POLECAT_MOUNT=unpack, which needs no server".into()),
-            Self::NotExecuted { .. } | Self::InitEnded(_) | Self::Monitor { .. } => None,
+            Self::Monitor { errno, .. } => limits::hint_of_fork(*errno).map(str::to_owned),
+            Self::NotExecuted { .. } | Self::InitEnded(_) => None,
         }
     }
 }

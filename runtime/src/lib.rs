@@ -36,6 +36,7 @@ pub mod exit;
 pub mod host;
 pub mod image;
 pub mod ladder;
+pub mod limits;
 pub mod process;
 pub mod root;
 #[allow(unsafe_code)]
@@ -45,7 +46,6 @@ pub mod verify;
 
 mod climb;
 mod job;
-mod limits;
 mod run;
 mod stages;
 

@@ -1,15 +1,32 @@
-//! The caller's limit of the size of files, setrlimit(2). It is meant for the app; what the runtime writes itself, into file
-//! systems in memory that nobody else sees, would be cut off by it.
+//! The caller's limits, setrlimit(2): what to say where one of them is in the way, and the one that is lifted for a while.
 
 use std::fmt;
 
 use nix::errno::Errno;
 use nix::sys::resource::{self, Resource, rlim_t};
 
-/// What to try where the limit cannot be raised far enough.
-pub(crate) const FILE_SIZE_HINT: &str = "raise the hard limit of the size of files (ulimit -H -f)";
+/// What to try where a limit is in the way; none where `errno` speaks of something else.
+#[must_use]
+pub fn hint(errno: Errno) -> Option<&'static str> {
+    match errno {
+        Errno::EMFILE => Some("raise the limit of open files (ulimit -n)"),
+        Errno::ENFILE => Some("raise fs.file-max: as many files are open as the system allows"),
+        Errno::EFBIG => Some("raise the hard limit of the size of files (ulimit -H -f)"),
+        _ => None,
+    }
+}
 
-/// What the caller had set; the app gets it back.
+/// The same for an `errno` of fork(2), clone(2), or the start of a thread.
+#[must_use]
+pub fn hint_of_fork(errno: Errno) -> Option<&'static str> {
+    match errno {
+        Errno::EAGAIN => Some("raise the limit of processes (ulimit -u)"),
+        _ => hint(errno),
+    }
+}
+
+/// The caller's limit of the size of files. It is meant for the app; what the runtime writes itself, into file systems in memory
+/// that nobody else sees, would be cut off by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CallersLimit {
     soft: rlim_t,
@@ -46,5 +63,29 @@ pub(crate) struct LimitError(Errno);
 impl fmt::Display for LimitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "set the limit of the size of files: {}", self.0.desc())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_is_called_by_its_name() {
+        for (errno, plain, of_fork) in [
+            (Errno::EMFILE, Some("ulimit -n"), Some("ulimit -n")),
+            (Errno::ENFILE, Some("fs.file-max"), Some("fs.file-max")),
+            (Errno::EFBIG, Some("ulimit -H -f"), Some("ulimit -H -f")),
+            (Errno::EAGAIN, None, Some("ulimit -u")),
+            (Errno::EPERM, None, None),
+        ] {
+            for (found, expected) in [(hint(errno), plain), (hint_of_fork(errno), of_fork)] {
+                assert_eq!(found.is_some(), expected.is_some(), "{errno}");
+                assert!(
+                    found.unwrap_or_default().contains(expected.unwrap_or_default()),
+                    "{errno}"
+                );
+            }
+        }
     }
 }

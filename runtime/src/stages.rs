@@ -19,7 +19,7 @@ use crate::host::Facts;
 use crate::image::OwnerMap;
 use crate::job::Job;
 use crate::ladder::{self, Rung, Situation};
-use crate::limits::{CallersLimit, LimitError};
+use crate::limits::{self, CallersLimit, LimitError};
 use crate::process::app::{Program, suspend_umask};
 use crate::process::control_socket::InitEnd;
 use crate::process::server::Service;
@@ -247,7 +247,8 @@ impl StageError {
             Self::Pivot(error) => error.hint(),
             Self::Climb(error) => error.hint(),
             Self::Apply(error) => error.hint(),
-            Self::Limit(_) | Self::Nul(_) | Self::Init { .. } => None,
+            Self::Init { errno, .. } => limits::hint_of_fork(*errno).map(str::to_owned),
+            Self::Limit(_) | Self::Nul(_) => None,
         }
     }
 }

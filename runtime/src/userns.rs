@@ -11,9 +11,15 @@ use std::io;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 
+use crate::limits;
+
 /// What to try when a user namespace is made but means nothing.
 pub(crate) const RESTRICTED_HINT: &str = "user namespaces are restricted here: see \
     kernel.apparmor_restrict_unprivileged_userns, kernel.unprivileged_userns_clone and user.max_user_namespaces, or run as root";
+
+/// What to try when user 0 may not be mapped.
+const ROOT_HINT: &str = "user 0 without CAP_SYS_ADMIN needs CAP_SETFCAP for a user namespace (Linux 5.12 and later): give it one of \
+    the two, or run as another user";
 
 /// One id inside for one outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +42,7 @@ impl IdMap {
 /// # Errors
 /// See [`UserNamespaceError`].
 pub fn map_ids(user: IdMap, group: IdMap) -> Result<(), UserNamespaceError> {
-    write("/proc/self/uid_map", &user.line())?;
+    write("/proc/self/uid_map", &user.line()).map_err(|error| error.of_user(user))?;
     // Without this a group that takes rights away could be left, CVE-2014-8989. Kernels before 3.19 have no such file.
     match write("/proc/self/setgroups", "deny") {
         Err(UserNamespaceError::Map {
@@ -96,21 +102,43 @@ pub enum UserNamespaceError {
         /// Why.
         errno: Errno,
     },
+    /// User 0 could not be mapped to itself.
+    MapRoot {
+        /// Why.
+        errno: Errno,
+    },
     /// The inner namespace could not be made.
     Inner(Errno),
 }
 
 impl UserNamespaceError {
+    /// The same about the map of `user`.
+    fn of_user(self, user: IdMap) -> Self {
+        match self {
+            Self::Map {
+                errno: errno @ Errno::EPERM,
+                ..
+            } if user == (IdMap { inside: 0, outside: 0 }) => Self::MapRoot { errno },
+            error => error,
+        }
+    }
+
     /// What to try.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Map {
-                errno: Errno::ENOENT, ..
-            } => Some("mount proc on /proc".into()),
-            Self::Map { .. } => Some(RESTRICTED_HINT.into()),
-            Self::Inner(_) => Some("raise user.max_user_namespaces".into()),
-        }
+        let hint = match self {
+            Self::Map { errno, .. } => match errno {
+                Errno::ENOENT => "mount proc on /proc",
+                Errno::EROFS => "mount proc on /proc so that it may be written to",
+                Errno::EPERM | Errno::EACCES => RESTRICTED_HINT,
+                errno => limits::hint(*errno)?,
+            },
+            Self::MapRoot { .. } => ROOT_HINT,
+            Self::Inner(Errno::ENOSPC | Errno::EUSERS) => "raise user.max_user_namespaces",
+            Self::Inner(Errno::EPERM | Errno::EACCES) => RESTRICTED_HINT,
+            Self::Inner(errno) => limits::hint(*errno)?,
+        };
+        Some(hint.to_owned())
     }
 }
 
@@ -118,6 +146,7 @@ impl fmt::Display for UserNamespaceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Map { path, errno } => write!(f, "map the caller's ids: write {path}: {}", errno.desc()),
+            Self::MapRoot { errno } => write!(f, "map user 0: write /proc/self/uid_map: {}", errno.desc()),
             Self::Inner(errno) => write!(f, "make the app's user namespace: {}", errno.desc()),
         }
     }
@@ -128,6 +157,35 @@ impl std::error::Error for UserNamespaceError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hints_are_those_of_the_errno() {
+        let ordinary = IdMap {
+            inside: 0,
+            outside: 1000,
+        };
+        let root = IdMap { inside: 0, outside: 0 };
+        for (user, errno, expected) in [
+            (ordinary, Errno::EPERM, Some("user namespaces are restricted")),
+            (root, Errno::EPERM, Some("CAP_SETFCAP")),
+            (root, Errno::EMFILE, Some("ulimit -n")),
+            (ordinary, Errno::EMFILE, Some("ulimit -n")),
+            (ordinary, Errno::ENOENT, Some("mount proc")),
+            (ordinary, Errno::EIO, None),
+        ] {
+            let path = "/proc/self/uid_map";
+            let hint = UserNamespaceError::Map { path, errno }.of_user(user).hint();
+            assert_eq!(hint.is_some(), expected.is_some(), "{user:?} {errno}");
+            assert!(
+                hint.unwrap_or_default().contains(expected.unwrap_or_default()),
+                "{user:?} {errno}"
+            );
+        }
+        let inner = |errno| UserNamespaceError::Inner(errno).hint().unwrap_or_default();
+        assert!(inner(Errno::ENOSPC).contains("user.max_user_namespaces"));
+        assert!(inner(Errno::EPERM).contains("restricted"));
+        assert_eq!(inner(Errno::ENOMEM), "");
+    }
 
     #[test]
     fn maps() {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 
 use super::CheckError;
+use crate::limits;
 
 /// A rung of the ladder that did not hold. Nothing stays behind: no mount, no loop device.
 #[derive(Debug)]
@@ -78,7 +79,7 @@ fn open_hint(fuse: bool, errno: Errno) -> Option<&'static str> {
         (true, Errno::EACCES | Errno::EPERM) => Some("give /dev/fuse the mode 0666, or set POLECAT_MOUNT=unpack"),
         (false, Errno::ENOENT) => Some("load the loop module, mount devtmpfs on /dev, or set POLECAT_MOUNT=fuse"),
         (false, Errno::EACCES | Errno::EPERM) => Some("loop devices are for root; set POLECAT_MOUNT=fuse"),
-        _ => None,
+        _ => limits::hint(errno),
     }
 }
 

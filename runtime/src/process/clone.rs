@@ -5,6 +5,7 @@ use std::fmt;
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
 
+use crate::limits;
 use crate::sys::process::{Fork, clone_into};
 
 /// Namespaces of a run, namespaces(7). The network and the cgroup are the caller's.
@@ -42,11 +43,12 @@ impl CloneError {
                  chroot; allow them or run as root"
             }
             (true, Errno::EINVAL) => "this kernel has no user namespaces (CONFIG_USER_NS); run as root",
-            (true, Errno::ENOSPC) => "raise user.max_user_namespaces and the other limits of namespaces(7)",
+            (true, Errno::ENOSPC | Errno::EUSERS) => {
+                "raise user.max_user_namespaces and the other limits of namespaces(7)"
+            }
             (false, Errno::ENOSPC) => "raise user.max_mnt_namespaces and the other limits of namespaces(7)",
             (false, Errno::EINVAL) => "the kernel needs CONFIG_NAMESPACES with PID, IPC and UTS namespaces",
-            (_, Errno::EAGAIN) => "the limit of processes is reached (ulimit -u)",
-            _ => return None,
+            (_, errno) => limits::hint_of_fork(errno)?,
         };
         Some(hint.into())
     }

@@ -15,7 +15,7 @@ use nix::sys::stat::{self, FchmodatFlags, FileStat, Mode, SFlag, UtimensatFlags,
 use nix::sys::time::TimeSpec;
 use nix::unistd::{self, Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
 
-use crate::limits::FILE_SIZE_HINT;
+use crate::limits;
 
 /// Directories on the way to something are made with this mode.
 const PARENT_MODE: u32 = 0o755;
@@ -305,7 +305,7 @@ impl TreeError {
     /// What to try.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        (self.errno == Errno::EFBIG).then(|| FILE_SIZE_HINT.to_owned())
+        limits::hint(self.errno).map(str::to_owned)
     }
 }
 

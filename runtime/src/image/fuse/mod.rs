@@ -18,6 +18,7 @@ use nix::sys::stat::Mode;
 use nix::unistd;
 
 use super::{CheckError, MountError, OwnerMap, VerifiedImage};
+use crate::limits;
 
 mod files;
 mod node;
@@ -125,7 +126,11 @@ impl ServeError {
             Self::Unverified(error) => error.hint(),
             Self::Image(error) => error.hint(),
             Self::Signals(_) => None,
-            Self::Connection(_) => Some("set POLECAT_MOUNT=unpack, which needs no server".to_owned()),
+            Self::Connection(error) => {
+                let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
+                let hint = limits::hint_of_fork(errno).unwrap_or("set POLECAT_MOUNT=unpack, which needs no server");
+                Some(hint.to_owned())
+            }
         }
     }
 }
@@ -136,7 +141,7 @@ impl fmt::Display for ServeError {
             Self::Unverified(error) => error.fmt(f),
             Self::Image(error) => write!(f, "serve the image: {error}"),
             Self::Signals(errno) => write!(f, "block signals in the FUSE server: {}", errno.desc()),
-            Self::Connection(error) => write!(f, "the connection of the FUSE server to the kernel: {error}"),
+            Self::Connection(error) => write!(f, "serve the image to the kernel: {error}"),
         }
     }
 }

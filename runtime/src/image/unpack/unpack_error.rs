@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 
 use crate::image::CheckError;
-use crate::limits::FILE_SIZE_HINT;
+use crate::limits;
 
 /// Why a tree is not complete. Paths are those of the image.
 #[derive(Debug)]
@@ -98,10 +98,7 @@ impl UnpackError {
             Self::Entry {
                 errno: Errno::ENOSPC | Errno::EDQUOT,
                 ..
-            } => "make room where the target lies, or set POLECAT_MOUNT=fuse, which unpacks nothing",
-            Self::Entry {
-                errno: Errno::EFBIG, ..
-            } => FILE_SIZE_HINT,
+            } => "make room where the target lies",
             Self::Entry {
                 step: Step::SetAttributes,
                 errno: Errno::EPERM,
@@ -114,7 +111,8 @@ impl UnpackError {
             Self::Duplicate { .. } | Self::Cycle { .. } | Self::Device { .. } => {
                 "the image was not made by polecat; ask its signer"
             }
-            Self::Target { .. } | Self::Entry { .. } | Self::Moved { .. } => return None,
+            Self::Target { errno, .. } | Self::Entry { errno, .. } => limits::hint(*errno)?,
+            Self::Moved { .. } => return None,
         };
         Some(hint.to_owned())
     }
