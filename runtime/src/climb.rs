@@ -14,6 +14,7 @@ use crate::debug::Trace;
 use crate::image::{CheckError, MountError, OwnerMap, VerifiedImage, fuse, kernel_loop, unpack};
 use crate::job::Source;
 use crate::ladder::Rung;
+use crate::limits;
 use crate::process::control_socket::InitEnd;
 use crate::process::message::FromInit;
 use crate::process::server;
@@ -164,6 +165,8 @@ pub(crate) enum RungError {
     Mount(MountError),
     Unpack(unpack::UnpackError),
     Survey(SurveyError),
+    /// The image server is not there: it could not be started, or has ended. The monitor knows why.
+    Unserved,
     Layer(TreeError),
     /// The tmpfs to unpack into.
     Tmpfs(Errno),
@@ -198,7 +201,11 @@ impl RungError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Mount(error) => error.hint(),
+            Self::Unpack(unpack::UnpackError::Entry {
+                errno: Errno::ENOSPC, ..
+            }) => Some("free memory, or set POLECAT_MOUNT=fuse, which unpacks nothing".into()),
             Self::Unpack(error) => error.hint(),
+            Self::Survey(error) => limits::hint(error.errno).map(str::to_owned),
             Self::Layer(error) => error.hint(),
             Self::Overlay(Errno::ENODEV) => Some("load the overlay module, or set POLECAT_MOUNT=unpack".into()),
             Self::Overlay(_) => Some("set POLECAT_MOUNT=unpack, which needs no overlay".into()),
@@ -215,7 +222,11 @@ impl From<MountError> for RungError {
 
 impl From<SurveyError> for RungError {
     fn from(error: SurveyError) -> Self {
-        Self::Survey(error)
+        match error.errno {
+            // The kernel's words for a connection to FUSE that nobody holds any more.
+            Errno::ENOTCONN | Errno::ECONNABORTED => Self::Unserved,
+            _ => Self::Survey(error),
+        }
     }
 }
 
@@ -232,6 +243,7 @@ impl fmt::Display for RungError {
             Self::Mount(error) => f.write_str(&error.to_string().replace(&format!("{HOST}/dev/"), "/dev/")),
             Self::Unpack(error) => error.fmt(f),
             Self::Survey(error) => error.fmt(f),
+            Self::Unserved => f.write_str("nobody serves the image"),
             Self::Layer(error) => error.fmt(f),
             Self::Tmpfs(errno) => write!(f, "mount a tmpfs to unpack into: {}", errno.desc()),
             Self::Overlay(errno) => write!(f, "mount an overlay on the image: {}", errno.desc()),

@@ -1,9 +1,10 @@
-//! Which rung is taken when nobody forces one.
+//! Which rung is taken when nobody forces one, and when the caller's limits are in the way.
 
+use support::exec::Ended;
 use support::requirement::skip;
-use support::{Need, Place, exec};
+use support::{Bundle, Need, Place, exec};
 
-use crate::shell;
+use crate::{places, printer, shell};
 
 /// What the root of the box is made of, told by the box itself, and whether there is a server process for it.
 fn taken(place: Place) -> Option<(String, bool)> {
@@ -52,5 +53,62 @@ fn a_user_takes_fuse() {
 fn a_user_without_fuse_unpacks() {
     if let Some(taken) = taken(Place::UserUnpack) {
         assert_eq!(taken, ("tmpfs".to_owned(), false));
+    }
+}
+
+/// An id that no other test has: limits of processes count those of a user.
+const LONELY_USER: u32 = 65_530;
+
+/// Started with one of prlimit(1)'s limits, on this rung or on any.
+fn limited(bundle: &Bundle, place: Place, limit: &str, forced: bool) -> Ended {
+    let mut command = place.command_of(LONELY_USER, &["prlimit", limit], bundle.path());
+    command.arg("x").env("HOME", "/").current_dir("/");
+    if !forced {
+        command.env_remove("POLECAT_MOUNT").env("POLECAT_DEBUG", "1");
+    }
+    exec::run(&mut command)
+}
+
+#[test]
+fn few_descriptors_are_enough_or_named() {
+    let Some(bundle) = printer() else { return };
+    for place in places() {
+        let ended = [false, true].map(|forced| {
+            let mut started = false;
+            // With less the executable cannot read itself.
+            for limit in 4..=16 {
+                let ended = limited(&bundle, place, &format!("--nofile={limit}"), forced);
+                started = ended.code() == Some(1);
+                let told = ended.code() == Some(125) && ended.err().contains("(ulimit -n)");
+                assert!(started || told, "{place}: {limit}: {ended}");
+            }
+            started
+        });
+        assert_eq!(ended, [true, true], "{place}: 16 are enough");
+    }
+}
+
+#[test]
+fn without_a_process_to_spare_the_image_is_unpacked() {
+    let place = Place::UserFuse;
+    let Some(bundle) = printer() else { return };
+    if skip(place.needs()) || skip(&[Need::Root]) {
+        return;
+    }
+    // Monitor, init and program: none for the server, or none for its thread.
+    let ended = limited(&bundle, place, "--nproc=3", false).exits(1);
+    assert_eq!(ended.out(), "x\n", "{ended}");
+    assert!(ended.err().contains("unpack: holds"), "{ended}");
+    let ended = limited(&bundle, place, "--nproc=3", true).exits(125);
+    assert!(ended.err().contains("(ulimit -u)"), "{ended}");
+    // The server cannot even be forked, and neither can the program afterwards.
+    let ended = limited(&bundle, place, "--nproc=2", false).exits(125);
+    for told in [
+        "start the image server: ",
+        "unpack: holds",
+        "fork the app's process",
+        "(ulimit -u)",
+    ] {
+        assert!(ended.err().contains(told), "{told}: {ended}");
     }
 }

@@ -87,8 +87,14 @@ impl Place {
     /// further arguments (such as `setsid --ctty`).
     #[must_use]
     pub fn command_behind(self, prefix: &[&str], program: &Path) -> Command {
+        self.command_of(ORDINARY_USER, prefix, program)
+    }
+
+    /// The same for an ordinary user of this id, where the tests are root: one that runs nothing else.
+    #[must_use]
+    pub fn command_of(self, user: u32, prefix: &[&str], program: &Path) -> Command {
         let steps = if self.is_user() && is_root() {
-            user_steps(self)
+            user_steps(self, user)
         } else {
             Vec::new()
         };
@@ -111,11 +117,10 @@ impl Place {
 
 /// Steps down from root to the ordinary user: in a mount namespace of its own with a `/dev/fuse` that everyone may
 /// open, as most machines have it, or one that only root may.
-fn user_steps(place: Place) -> Vec<String> {
+fn user_steps(place: Place, id: u32) -> Vec<String> {
     let mode = if place == Place::UserFuse { "666" } else { "600" };
     let script = "set -e; mount -t tmpfs -o mode=755 tmpfs /mnt; mknod /mnt/fuse c 10 229; chmod \"$1\" /mnt/fuse; \
                   if [ -e /dev/fuse ]; then mount --bind /mnt/fuse /dev/fuse; fi; shift; exec \"$@\"";
-    let id = ORDINARY_USER;
     let (user, group) = (format!("--reuid={id}"), format!("--regid={id}"));
     [
         "unshare",

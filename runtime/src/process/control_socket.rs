@@ -15,7 +15,7 @@ use crate::sys::descriptor;
 /// What was found in the socket.
 #[derive(Debug)]
 pub(crate) enum Received<M> {
-    /// A message, and the descriptor that came with it.
+    /// A message, and the descriptor that came with it; none where there was no room for it, unix(7).
     Message(M, Option<OwnedFd>),
     /// Nothing at the moment.
     Nothing,
@@ -105,10 +105,17 @@ fn receive<M>(socket: &OwnedFd, decode: impl Fn(&[u8]) -> Option<M>) -> Result<R
         result => result?,
     };
     let mut descriptors = Vec::new();
-    for message in received.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(numbers) = message {
-            descriptors.extend(descriptor::adopt_received(&numbers));
+    match received.cmsgs() {
+        Ok(messages) => {
+            for message in messages {
+                if let ControlMessageOwned::ScmRights(numbers) = message {
+                    descriptors.extend(descriptor::adopt_received(&numbers));
+                }
+            }
         }
+        // This process has as many as it may have: the kernel closed the one that came.
+        Err(Errno::ENOBUFS) => {}
+        Err(errno) => return Err(errno),
     }
     let length = received.bytes;
     if length == 0 {

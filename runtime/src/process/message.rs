@@ -116,6 +116,14 @@ impl Failure {
         }
     }
 
+    /// The same with what is behind it, whose hint stands in for a missing one.
+    pub(crate) fn because(mut self, reason: Self) -> Self {
+        self.message.push("; ");
+        self.message.push(reason.message);
+        self.hint = self.hint.or(reason.hint);
+        self
+    }
+
     /// Status, message, and behind a NUL byte the hint.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![self.status];

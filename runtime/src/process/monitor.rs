@@ -11,7 +11,7 @@ use nix::unistd::{Pid, getpid};
 use super::control_socket::{MonitorEnd, Received};
 use super::message::{Failure, FromInit, ToInit};
 use super::outcome::Observed;
-use super::server::{Server, Service};
+use super::server::{self, Server, Service};
 use super::signals;
 use super::terminal::Foreground;
 use crate::debug::Trace;
@@ -60,6 +60,9 @@ impl Monitor {
         }
         self.read_socket()?;
         self.end_server()?;
+        if let Some((_, Some(failure))) = self.run.server_end.take() {
+            self.note_unserved(failure);
+        }
         self.foreground.take_back()?;
         Ok(self.run.observed)
     }
@@ -93,7 +96,7 @@ impl Monitor {
             observed, rung, stop, ..
         } = &mut self.run;
         match message {
-            FromInit::Serve => return descriptor.map_or(Err(Errno::EBADMSG), |fuse| self.start_server(fuse)),
+            FromInit::Serve => return self.serve(descriptor),
             FromInit::Started(started) => {
                 observed.started = true;
                 *rung = Some(started);
@@ -109,10 +112,24 @@ impl Monitor {
         Ok(())
     }
 
-    fn start_server(&mut self, connection: OwnedFd) -> Result<(), Errno> {
+    /// Starts the image server. Where that fails init sees that nobody serves the mount and tries the next rung.
+    fn serve(&mut self, connection: Option<OwnedFd>) -> Result<(), Errno> {
         let service = self.service.as_ref().ok_or(Errno::EBADMSG)?;
-        self.run.server = Some(Server::start(service, connection, &mut self.socket)?);
+        // What comes without its descriptor found no room for it.
+        let started = match connection {
+            Some(connection) => Server::start(service, connection, &mut self.socket),
+            None => Err(server::not_started(Errno::EMFILE)),
+        };
+        match started {
+            Ok(server) => self.run.server = Some(server),
+            Err(failure) => self.note_unserved(failure),
+        }
         Ok(())
+    }
+
+    fn note_unserved(&mut self, failure: Failure) {
+        self.trace.say(format_args!("{}", failure.message.display()));
+        self.run.observed.unserved = Some(failure);
     }
 
     fn read_signals(&mut self) -> Result<(), Errno> {

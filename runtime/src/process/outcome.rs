@@ -25,6 +25,8 @@ pub(crate) struct Observed {
     pub(crate) image: Option<Failure>,
     /// The image server ended so while the app needed it.
     pub(crate) server: Option<Change>,
+    /// Why nobody served the image when init tried the FUSE rung.
+    pub(crate) unserved: Option<Failure>,
     /// The user ended the run by this signal before there was an app.
     pub(crate) interrupted: Option<i32>,
 }
@@ -43,7 +45,12 @@ impl Observed {
             return End::Signalled(signal);
         }
         if let Some(failure) = self.failed {
-            return End::Failed(Error::Elsewhere(failure));
+            // Init knows only that nobody served.
+            let reason = self.unserved.filter(|_| !self.started);
+            return End::Failed(Error::Elsewhere(match reason {
+                Some(reason) => failure.because(reason),
+                None => failure,
+            }));
         }
         if let Some((errno, present)) = self.not_executed {
             return End::Failed(Error::NotExecuted {
@@ -80,6 +87,35 @@ mod tests {
             End::Signalled(signal) => format!("signal {signal}"),
             End::Failed(error) => format!("failed {}", error.status()),
         }
+    }
+
+    #[test]
+    fn a_rung_that_nobody_served_is_told_with_the_reason() {
+        let said = |message: &str, hint: Option<&str>| Failure {
+            status: 125,
+            message: message.into(),
+            hint: hint.map(Into::into),
+        };
+        let told = |failed, started| {
+            let observed = Observed {
+                failed: Some(failed),
+                unserved: Some(said("start the image server: no", Some("more"))),
+                started,
+                ..Observed::default()
+            };
+            match observed.conclude("/bin/x") {
+                End::Failed(error) => (error.to_string(), error.hint().unwrap_or_default()),
+                end => panic!("{end:?}"),
+            }
+        };
+        for (own, hint) in [(None, "more"), (Some("less"), "less")] {
+            let (text, found) = told(said("fuse: nobody serves", own), false);
+            assert_eq!(text, "fuse: nobody serves; start the image server: no");
+            assert_eq!(found, hint);
+        }
+        // Another rung held: what failed then is another matter.
+        let (text, hint) = told(said("fork the app's process", None), true);
+        assert_eq!((text.as_str(), hint.as_str()), ("fork the app's process", ""));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::control_socket::MonitorEnd;
 use super::message::{Failure, LONGEST};
 use crate::exit;
 use crate::image::{CheckError, OwnerMap, VerifiedImage, fuse};
+use crate::limits;
 use crate::sys::process::{self, Fork};
 
 /// A server that runs.
@@ -36,10 +37,13 @@ pub(crate) struct Service {
 
 impl Server {
     /// Forks a process that serves through `connection`. `socket` is closed in it.
-    pub(crate) fn start(service: &Service, connection: OwnedFd, socket: &mut MonitorEnd) -> Result<Self, Errno> {
-        let (failures, report) = pipe2(OFlag::O_CLOEXEC)?;
+    ///
+    /// # Errors
+    /// Why there is none. The connection is closed then, and whoever uses the mount is told that nobody serves it.
+    pub(crate) fn start(service: &Service, connection: OwnedFd, socket: &mut MonitorEnd) -> Result<Self, Failure> {
+        let (failures, report) = pipe2(OFlag::O_CLOEXEC).map_err(not_started)?;
         let monitor = getpid();
-        match process::fork()? {
+        match process::fork().map_err(not_started)? {
             Fork::Parent(pid) => Ok(Self { pid, failures }),
             Fork::Child => {
                 drop(failures);
@@ -56,6 +60,15 @@ impl Server {
             Ok(_) | Err(_) => Failure::decode(&bytes),
         }
     }
+}
+
+/// The words for a server that there is not.
+pub(crate) fn not_started(errno: Errno) -> Failure {
+    Failure::of(
+        &format_args!("start the image server: {}", errno.desc()),
+        limits::hint_of_fork(errno).map(str::to_owned),
+        exit::FAILED,
+    )
 }
 
 fn serve(service: Service, connection: OwnedFd, report: &File, monitor: Pid, socket: &mut MonitorEnd) -> ! {
