@@ -2,6 +2,7 @@
 //!
 //! Names follow the OCI runtime specification where it has one (`process.args`, `process.env`, `process.cwd`).
 
+mod object;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -9,6 +10,7 @@ mod validate;
 use serde::{Deserialize, Serialize};
 
 use crate::hash_tree::BlockDigest;
+use object::object;
 pub use validate::ManifestError;
 pub(crate) use validate::encode_hex;
 
@@ -27,14 +29,19 @@ pub struct Manifest {
     /// Program and version that made the bundle.
     pub generator: String,
     /// The static executable in front.
+    #[serde(deserialize_with = "object")]
     pub stub: StubRecord,
     /// The squashfs image.
+    #[serde(deserialize_with = "object")]
     pub image: ImageRecord,
     /// Hash tree over the image.
+    #[serde(deserialize_with = "object")]
     pub hash_tree: HashTreeRecord,
     /// What is executed.
+    #[serde(deserialize_with = "object")]
     pub process: Process,
     /// How it is kept apart from the host.
+    #[serde(deserialize_with = "object")]
     pub isolation: Isolation,
     /// Names of what a reader must know beyond version 1 to use the bundle as it is meant. Version 1 itself needs none; a
     /// reader refuses a name it does not know. (Fields that a reader does not know and no name asks for are ignored.)
@@ -110,7 +117,9 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`] when they are not JSON, a field is missing or a value is one that it cannot have.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let manifest: Manifest = serde_json::from_slice(bytes).map_err(ManifestError::from_json)?;
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let manifest: Manifest = object(&mut json).map_err(ManifestError::from_json)?;
+        json.end().map_err(ManifestError::from_json)?;
         manifest.validate()?;
         Ok(manifest)
     }

@@ -55,6 +55,35 @@ fn unknown_fields_are_ignored_and_optional_ones_may_be_missing() {
     assert_eq!((manifest.process.cwd, manifest.isolation.contain), (None, false));
 }
 
+/// The values of an object, as a list in the order of its fields.
+fn as_list(value: &serde_json::Value) -> serde_json::Value {
+    let object = value.as_object().unwrap();
+    serde_json::Value::Array(object.values().cloned().collect())
+}
+
+#[test]
+fn lists_are_no_objects() {
+    let bytes = valid().to_bytes().unwrap();
+    let whole: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let mut spellings = vec![as_list(&whole)];
+    for name in ["stub", "image", "hashTree", "process", "isolation"] {
+        let mut other = whole.clone();
+        other[name] = as_list(&whole[name]);
+        spellings.push(other);
+    }
+    for spelling in spellings {
+        let error = Manifest::parse(spelling.to_string().as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("expected an object"), "{error}");
+    }
+    for behind in [&b"{}"[..], b"x", b"\0"] {
+        assert!(
+            Manifest::parse(&[&bytes, behind].concat()).is_err(),
+            "{}",
+            behind.escape_ascii()
+        );
+    }
+}
+
 #[test]
 fn capacity_is_never_too_small() {
     let manifest = valid();
