@@ -14,7 +14,7 @@ use nix::sched::{CloneFlags, unshare};
 use crate::limits;
 
 /// What to try when a user namespace is made but means nothing.
-pub(crate) const RESTRICTED_HINT: &str = "user namespaces are restricted here: see \
+const RESTRICTED_HINT: &str = "user namespaces are restricted here: see \
     kernel.apparmor_restrict_unprivileged_userns, kernel.unprivileged_userns_clone and user.max_user_namespaces, or run as root";
 
 /// What to try when user 0 may not be mapped.

@@ -20,6 +20,10 @@ pub const HOST: &str = "/old";
 /// Directories to cover for a moment. Which one does not matter, as long as it is there.
 const BASES: [&str; 9] = ["/tmp", "/run", "/mnt", "/var", "/dev", "/proc", "/sys", "/usr", "/etc"];
 
+/// What to try when a process that has the right to mount may not. So it is for root, too, in some containers.
+const FORBIDDEN_HINT: &str = "a security module forbids to mount here: see kernel.apparmor_restrict_unprivileged_userns and the \
+    profile of the container";
+
 const NONE: Option<&str> = None;
 
 /// Keeps what is mounted here from the host, and what the host mounts later, as below a shared home directory,
@@ -139,7 +143,7 @@ impl PivotError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Private(Errno::EPERM | Errno::EACCES) | Self::Base(Errno::EPERM | Errno::EACCES) => {
-                Some(crate::userns::RESTRICTED_HINT.into())
+                Some(FORBIDDEN_HINT.into())
             }
             Self::Private(Errno::EINVAL) => {
                 Some("mount proc on /proc of the chroot, or before chroot(1), `mount --bind DIR DIR`".into())
@@ -162,3 +166,17 @@ impl fmt::Display for PivotError {
 }
 
 impl std::error::Error for PivotError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_forbidden_need_not_be_a_user_namespace() {
+        for error in [PivotError::Base(Errno::EPERM), PivotError::Private(Errno::EACCES)] {
+            let hint = error.hint().unwrap();
+            assert!(hint.starts_with("a security module forbids"), "{hint}");
+        }
+        assert_eq!(PivotError::Base(Errno::ENOMEM).hint(), None);
+    }
+}
