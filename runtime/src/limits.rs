@@ -1,6 +1,7 @@
 //! The caller's limits, setrlimit(2): what to say where one of them is in the way, and the one that is lifted for a while.
 
 use std::fmt;
+use std::io;
 
 use nix::errno::Errno;
 use nix::sys::resource::{self, Resource, rlim_t};
@@ -14,6 +15,12 @@ pub fn hint(errno: Errno) -> Option<&'static str> {
         Errno::EFBIG => Some("raise the hard limit of the size of files (ulimit -H -f)"),
         _ => None,
     }
+}
+
+/// The same for an error of the standard library.
+#[must_use]
+pub fn hint_of_io(error: &io::Error) -> Option<&'static str> {
+    hint(Errno::from_raw(error.raw_os_error()?))
 }
 
 /// The same for an `errno` of fork(2), clone(2), or the start of a thread.
@@ -69,6 +76,13 @@ impl fmt::Display for LimitError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_of_the_standard_library_have_an_errno() {
+        let file_limit = io::Error::from_raw_os_error(libc::EMFILE);
+        assert_eq!(hint_of_io(&file_limit), hint(Errno::EMFILE));
+        assert_eq!(hint_of_io(&io::ErrorKind::UnexpectedEof.into()), None);
+    }
 
     #[test]
     fn each_limit_is_called_by_its_name() {

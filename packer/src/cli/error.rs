@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use runtime::image::{CheckError, unpack::UnpackError};
+use runtime::limits;
 use runtime::verify::VerifyError;
 use signing::key_file::KeyFileError;
 use signing::{KeyId, PemError};
@@ -177,7 +178,8 @@ impl CliError {
             Self::Sign { source, .. } => source.hint(),
             Self::Unpack(error) => error.hint(),
             Self::NoKeys { .. } => Some("give a PEM file with a key, or a bundle".into()),
-            Self::Open { .. } | Self::Print(_) => None,
+            Self::Open { source, .. } => limits::hint_of_io(source).map(str::to_owned),
+            Self::Print(_) => None,
         }
     }
 }
