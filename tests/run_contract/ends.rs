@@ -84,19 +84,20 @@ fn orphans_are_reaped() {
 }
 
 #[test]
-fn a_program_whose_interpreter_was_left_out_is_not_found() {
+fn a_program_whose_interpreter_is_not_there_is_not_found() {
     if skip(&support::roots::BUSYBOX_NEEDS) {
         return;
     }
     let scratch = support::Scratch::new();
     let root = support::roots::busybox(&scratch);
-    let script = scratch.file("busybox/bin/script", "#!/bin/sh\necho never\n");
+    // Only the working directory decides whether there is one: packing, which looks in the root, finds it.
+    let script = scratch.file("busybox/bin/script", "#!bin/sh\necho never\n");
     scratch.permit(&script, 0o755);
-    let bundle = support::Bundle::pack(&["--exclude", "/bin/sh"], &root, &["/bin/script"]);
+    let bundle = support::Bundle::pack(&[], &root, &["/bin/script"]);
     for place in places() {
         let ended = bundle.run(place, [""; 0]).exits(127);
         assert!(
-            ended.err().contains("/bin/script"),
+            ended.err().contains("/bin/script") && !ended.err().contains("pack it again"),
             "{place}: does not say what: {ended}"
         );
     }

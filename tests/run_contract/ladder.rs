@@ -1,6 +1,7 @@
 //! Which rung is taken when nobody forces one, and when the caller's limits are in the way.
 
 use support::exec::Ended;
+use support::place::ORDINARY_USER;
 use support::requirement::skip;
 use support::{Bundle, Need, Place, exec};
 
@@ -56,12 +57,12 @@ fn a_user_without_fuse_unpacks() {
     }
 }
 
-/// An id that no other test has: limits of processes count those of a user.
+/// An id that only one test has: a limit of processes counts those of a user.
 const LONELY_USER: u32 = 65_530;
 
-/// Started with one of prlimit(1)'s limits, on this rung or on any.
-fn limited(bundle: &Bundle, place: Place, limit: &str, forced: bool) -> Ended {
-    let mut command = place.command_of(LONELY_USER, &["prlimit", limit], bundle.path());
+/// Started by `user` with one of prlimit(1)'s limits, on this rung or on any.
+fn limited(bundle: &Bundle, (place, user): (Place, u32), limit: &str, forced: bool) -> Ended {
+    let mut command = place.command_of(user, &["prlimit", limit], bundle.path());
     command.arg("x").env("HOME", "/").current_dir("/");
     if !forced {
         command.env_remove("POLECAT_MOUNT").env("POLECAT_DEBUG", "1");
@@ -77,7 +78,7 @@ fn few_descriptors_are_enough_or_named() {
             let mut started = false;
             // With less the executable cannot read itself.
             for limit in 4..=16 {
-                let ended = limited(&bundle, place, &format!("--nofile={limit}"), forced);
+                let ended = limited(&bundle, (place, ORDINARY_USER), &format!("--nofile={limit}"), forced);
                 started = ended.code() == Some(1);
                 let told = ended.code() == Some(125) && ended.err().contains("(ulimit -n)");
                 assert!(started || told, "{place}: {limit}: {ended}");
@@ -95,14 +96,15 @@ fn without_a_process_to_spare_the_image_is_unpacked() {
     if skip(place.needs()) || skip(&[Need::Root]) {
         return;
     }
+    let lonely = (place, LONELY_USER);
     // Monitor, init and program: none for the server, or none for its thread.
-    let ended = limited(&bundle, place, "--nproc=3", false).exits(1);
+    let ended = limited(&bundle, lonely, "--nproc=3", false).exits(1);
     assert_eq!(ended.out(), "x\n", "{ended}");
     assert!(ended.err().contains("unpack: holds"), "{ended}");
-    let ended = limited(&bundle, place, "--nproc=3", true).exits(125);
+    let ended = limited(&bundle, lonely, "--nproc=3", true).exits(125);
     assert!(ended.err().contains("(ulimit -u)"), "{ended}");
     // The server cannot even be forked, and neither can the program afterwards.
-    let ended = limited(&bundle, place, "--nproc=2", false).exits(125);
+    let ended = limited(&bundle, lonely, "--nproc=2", false).exits(125);
     for told in [
         "start the image server: ",
         "unpack: holds",

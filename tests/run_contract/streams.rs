@@ -1,6 +1,7 @@
 //! Standard input, output and error, open and closed, and further descriptors.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use support::roots::compile;
 use support::{Bundle, Place, exec};
@@ -39,8 +40,9 @@ fn seen(bundle: &Bundle, place: Place, packed: bool, redirection: &str) -> BTree
         }
         place.command_behind(&shell, &program)
     };
-    // Told through a file of its own: the streams may be gone.
-    let file = format!("seen-{}-{}-{packed}", place.id(), place.rung());
+    // Told through a file of its own, for tests share the bundle: the streams may be gone.
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let file = format!("seen-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let _streams = exec::run(command.args(["descriptors", &file]).current_dir(bundle.work())).exits(9);
     let text = std::fs::read_to_string(bundle.work().join(&file)).expect("what was seen");
     let parse = |line: &str| {
