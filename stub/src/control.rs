@@ -18,6 +18,15 @@ As the first argument, and as the first only:
   --polecat-verify       check this executable, the signatures, and every block of the image
   --polecat-extract DIR  write the program's files into DIR, which is empty or made
 
+Shared with the program, at their own paths and to be written: your home directory ($HOME) and the current directory.
+Not shared are
+  both, with POLECAT_CONTAIN=1, or in a bundle that was packed with --contain
+  a home that is not set, is not there, or is no absolute path
+  the directory /, and what lies in /proc, /sys or /dev
+  a directory in whose place the bundle has files of its own
+Where the current directory is not shared the program starts in /. POLECAT_DEBUG=1 says which directory was refused, and why.
+The environment, terminal and network are yours; /tmp and /run are empty, and what else is written is gone at the end.
+
 Variables:
   POLECAT_MOUNT    loop, fuse or unpack: the only way in which the image may be mounted
   POLECAT_CONTAIN  1: share no files and no environment with the program
@@ -98,6 +107,25 @@ mod tests {
         for (arguments, expected) in cases {
             assert_eq!(asked(arguments).unwrap(), expected, "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn the_help_says_what_is_shared_and_when_it_is_not() {
+        let (_, shared) = HELP.split_once("\nShared with the program").unwrap();
+        let (shared, _) = shared.split_once("\n\n").unwrap();
+        for told in [
+            "home directory",
+            "current directory",
+            "POLECAT_CONTAIN=1",
+            "--contain",
+            "a home that is not set, is not there",
+            "/proc, /sys or /dev",
+            "starts in /",
+            "POLECAT_DEBUG=1",
+        ] {
+            assert!(shared.contains(told), "{told}");
+        }
+        assert!(HELP.lines().all(|line| line.len() <= 130));
     }
 
     #[test]
