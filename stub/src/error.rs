@@ -10,6 +10,7 @@ use runtime::control::ControlError;
 use runtime::exit::{self, End};
 use runtime::image::CheckError;
 use runtime::image::unpack::UnpackError;
+use runtime::limits;
 use runtime::verify::VerifyError;
 
 /// Why.
@@ -69,7 +70,12 @@ impl Error {
         match self {
             Self::UnknownFlag(_) => Some("--polecat-help".into()),
             Self::ExtractWhere => Some("--polecat-extract DIR".into()),
-            Self::Locate { .. } => Some("chmod a+r: the program must be able to read its own file".into()),
+            Self::Locate { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    Some("chmod a+r: the program must be able to read its own file".into())
+                }
+                _ => limits::hint_of_io(source).map(str::to_owned),
+            },
             Self::NoName => Some("mount proc on /proc".into()),
             Self::Output(_) => None,
             Self::Variable(error) => error.hint(),
@@ -125,5 +131,32 @@ impl From<UnpackError> for Error {
 impl From<runtime::error::Error> for Error {
     fn from(error: runtime::error::Error) -> Self {
         Self::Run(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_own_file_that_cannot_be_opened_gets_the_hint_of_its_errno() {
+        // errno(3): EMFILE, ENFILE, EACCES, EIO.
+        for (errno, expected) in [
+            (24, Some("ulimit -n")),
+            (23, Some("fs.file-max")),
+            (13, Some("chmod a+r")),
+            (5, None),
+        ] {
+            let error = Error::Locate {
+                path: "/proc/self/exe".into(),
+                source: io::Error::from_raw_os_error(errno),
+            };
+            let hint = error.hint();
+            assert_eq!(hint.is_some(), expected.is_some(), "{errno}: {hint:?}");
+            assert!(
+                hint.unwrap_or_default().contains(expected.unwrap_or_default()),
+                "{errno}"
+            );
+        }
     }
 }
