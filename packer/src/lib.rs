@@ -11,6 +11,7 @@ pub mod elf;
 pub mod image;
 pub mod ldso;
 pub mod options;
+pub mod packages;
 pub mod plan;
 pub mod rootfs;
 pub mod seal;
