@@ -13,6 +13,7 @@ use crate::host::Facts;
 use crate::job::{Job, Source};
 use crate::process::clone::clone_init;
 use crate::process::monitor::{Monitor, Running};
+use crate::process::observer::{Nobody, Observer};
 use crate::process::terminal::Foreground;
 use crate::process::{control_socket, descriptors, init, signals};
 use crate::stages::Planned;
@@ -27,7 +28,7 @@ use crate::verify::Verified;
 pub fn run(verified: Verified, arguments: Vec<OsString>, control: Control) -> End {
     let job = Job::of_bundle(&verified, arguments, control);
     drop(verified);
-    supervise(job).unwrap_or_else(End::Failed)
+    supervise(job, Nobody).unwrap_or_else(End::Failed)
 }
 
 /// Runs `process` to its end in the root file system that is the directory `root`, which stays as it is: what the
@@ -39,22 +40,34 @@ pub fn run_directory(
     arguments: Vec<OsString>,
     control: Control,
 ) -> End {
-    match root.canonicalize() {
-        Ok(root) => {
-            let job = Job::new(Source::Directory(root), process, isolation, arguments, control);
-            supervise(job).unwrap_or_else(End::Failed)
-        }
-        Err(error) => {
-            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
-            End::Failed(Error::Monitor {
-                step: "find the root directory",
-                errno,
-            })
-        }
-    }
+    directory_job(root, process, isolation, arguments, control)
+        .and_then(|job| supervise(job, Nobody))
+        .unwrap_or_else(End::Failed)
 }
 
-fn supervise(job: Job) -> Result<End, Error> {
+/// The job of a program in the directory `root`.
+pub(crate) fn directory_job(
+    root: &Path,
+    process: Process,
+    isolation: &Isolation,
+    arguments: Vec<OsString>,
+    control: Control,
+) -> Result<Job, Error> {
+    let root = root.canonicalize().map_err(|error| Error::Monitor {
+        step: "find the root directory",
+        errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
+    })?;
+    Ok(Job::new(
+        Source::Directory(root),
+        process,
+        isolation,
+        arguments,
+        control,
+    ))
+}
+
+/// Runs a job to its end, before the eyes of `observer`.
+pub(crate) fn supervise(job: Job, observer: impl Observer) -> Result<End, Error> {
     let failed = |step| move |errno| Error::Monitor { step, errno };
     let callers = signals::take_over().map_err(failed("block signals"))?;
     let planned = Planned::new(job, Facts::probe()?);
@@ -63,11 +76,12 @@ fn supervise(job: Job) -> Result<End, Error> {
     let init = match clone_init(planned.needs_user_namespace())? {
         Fork::Child => {
             drop(monitor_end);
-            init::run(planned, init_end, &callers)
+            init::run(planned, init_end, &callers, observer)
         }
         Fork::Parent(init) => init,
     };
-    drop(init_end);
+    // Both belong to init now.
+    drop((init_end, observer));
     descriptors::release().map_err(failed("let go of the app's descriptors"))?;
     let monitor = Monitor {
         init,

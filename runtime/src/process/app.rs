@@ -12,6 +12,7 @@ use nix::unistd::{AccessFlags, access, chdir, execve};
 use super::control_socket::InitEnd;
 use super::descriptors;
 use super::message::{Failure, FromInit};
+use super::observer::Observer;
 use super::signals::CallersSignals;
 use crate::confine::{ConfineError, Confined, Confinement};
 use crate::environment::Variable;
@@ -56,16 +57,17 @@ impl Program {
 
 /// What the app's process gets from init.
 #[derive(Debug)]
-pub(crate) struct Start<'a> {
+pub(crate) struct Start<'a, O> {
     pub(crate) rooted: &'a Rooted,
     pub(crate) confinement: Confinement,
     pub(crate) program: &'a Program,
     pub(crate) signals: &'a CallersSignals,
     pub(crate) socket: &'a InitEnd,
+    pub(crate) observer: &'a O,
 }
 
 /// Confines this process and executes the program in it. Says on the socket why, when it cannot.
-pub(crate) fn become_app(start: &Start<'_>) -> ! {
+pub(crate) fn become_app(start: &Start<'_, impl Observer>) -> ! {
     let (message, status) = match confine_and_execute(start) {
         Ok(errno) => {
             let present = access(start.program.path.as_c_str(), AccessFlags::F_OK).is_ok();
@@ -89,13 +91,17 @@ pub(crate) fn become_app(start: &Start<'_>) -> ! {
 }
 
 /// Comes back only with what execve(2) said.
-fn confine_and_execute(start: &Start<'_>) -> Result<Errno, StartError> {
+fn confine_and_execute(start: &Start<'_, impl Observer>) -> Result<Errno, StartError> {
     let confined = Confined::confine(start.rooted, start.confinement)?;
     enter(start.rooted.cwd())?;
     umask(start.rooted.callers_umask());
     start.rooted.callers_limit().give_back()?;
     start.signals.give_back().map_err(StartError::Signals)?;
     descriptors::close_as_caller().map_err(StartError::Descriptors)?;
+    start.observer.attach().map_err(|errno| StartError::Observer {
+        errno,
+        hint: start.observer.hint(),
+    })?;
     Ok(execute(&confined, start.program))
 }
 
@@ -125,12 +131,14 @@ enum StartError {
     Limit(LimitError),
     Signals(Errno),
     Descriptors(Errno),
+    Observer { errno: Errno, hint: Option<String> },
 }
 
 impl StartError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Confine(error) => error.hint(),
+            Self::Observer { hint, .. } => hint.clone(),
             Self::Directory(_) | Self::Limit(_) | Self::Signals(_) | Self::Descriptors(_) => None,
         }
     }
@@ -156,6 +164,7 @@ impl fmt::Display for StartError {
             Self::Limit(error) => error.fmt(f),
             Self::Signals(errno) => write!(f, "give the caller's signals to the app: {}", errno.desc()),
             Self::Descriptors(errno) => write!(f, "close what the caller had closed: {}", errno.desc()),
+            Self::Observer { errno, .. } => write!(f, "let the app be observed: {}", errno.desc()),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::app::{Start, become_app};
 use super::control_socket::{InitEnd, Received};
 use super::descriptors;
 use super::message::{Failure, FromInit, ToInit};
+use super::observer::Observer;
 use super::signals::{self, CallersSignals};
 use super::witness::Witness;
 use crate::exit;
@@ -22,8 +23,8 @@ use crate::stages::{Planned, StageError};
 use crate::sys::process::{self, Change, Fork};
 
 /// Runs init to its end.
-pub(crate) fn run(planned: Planned, socket: InitEnd, signals: &CallersSignals) -> ! {
-    let status = match build_and_supervise(planned, &socket, signals) {
+pub(crate) fn run(planned: Planned, socket: InitEnd, signals: &CallersSignals, observer: impl Observer) -> ! {
+    let status = match build_and_supervise(planned, &socket, signals, observer) {
         Ok(()) => 0,
         Err(error) => {
             let failure = Failure::of(&error, error.hint(), error.status());
@@ -36,11 +37,17 @@ pub(crate) fn run(planned: Planned, socket: InitEnd, signals: &CallersSignals) -
     process::exit(status)
 }
 
-fn build_and_supervise(planned: Planned, socket: &InitEnd, signals: &CallersSignals) -> Result<(), StageError> {
+fn build_and_supervise(
+    planned: Planned,
+    socket: &InitEnd,
+    signals: &CallersSignals,
+    mut observer: impl Observer,
+) -> Result<(), StageError> {
     die_with_monitor(socket)?;
     let descriptor = signals::descriptor().map_err(|errno| StageError::init("open a signalfd", errno))?;
     let (rooted, confinement, program) = planned.build(socket)?;
     let failed = |step| move |errno| StageError::init(step, errno);
+    observer.prepare().map_err(failed("prepare to observe the app"))?;
     socket
         .send(&FromInit::Started(rooted.rung()), None)
         .map_err(failed("tell the monitor"))?;
@@ -50,6 +57,7 @@ fn build_and_supervise(planned: Planned, socket: &InitEnd, signals: &CallersSign
         program: &program,
         signals,
         socket,
+        observer: &observer,
     };
     // What came before there was an app did not reach it: init is no witness of that.
     signals::discard(&descriptor).map_err(failed("read signals"))?;
@@ -63,6 +71,8 @@ fn build_and_supervise(planned: Planned, socket: &InitEnd, signals: &CallersSign
         socket,
         signals: descriptor,
         witness: Witness::default(),
+        observer,
+        ended: false,
     };
     init.supervise().map_err(failed("supervise the app"))
 }
@@ -79,30 +89,40 @@ fn die_with_monitor(socket: &InitEnd) -> Result<(), StageError> {
 }
 
 #[derive(Debug)]
-struct Init<'a> {
+struct Init<'a, O> {
     app: Pid,
     socket: &'a InitEnd,
     signals: SignalFd,
     witness: Witness,
+    observer: O,
+    /// The app has ended.
+    ended: bool,
 }
 
-impl Init<'_> {
-    /// Until the app ends. Then init ends, and the kernel kills whatever else is in the PID namespace.
+impl<O: Observer> Init<'_, O> {
+    /// Until the app ends, or where the observer stays, until nobody is left. Then init ends, and the kernel kills whatever
+    /// else is in the PID namespace.
     fn supervise(&mut self) -> Result<(), Errno> {
         loop {
             if self.reap()? {
                 return Ok(());
             }
-            let mut ready = [
-                PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            ];
-            match poll(&mut ready, PollTimeout::NONE) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno),
-            }
+            self.wait()?;
+            self.observer.serve()?;
             self.read_signals()?;
             self.read_socket()?;
+        }
+    }
+
+    fn wait(&self) -> Result<(), Errno> {
+        let own = [self.socket.as_fd(), self.signals.as_fd()];
+        let observers = self.observer.descriptor();
+        // Without an observer the last is one of our own again.
+        let descriptors = [own[0], own[1], observers.unwrap_or(own[1])];
+        let mut ready = descriptors.map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN));
+        match poll(&mut ready, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno),
         }
     }
 
@@ -129,6 +149,13 @@ impl Init<'_> {
     /// Gives the app a signal that the monitor got, unless the app got it too.
     fn hand_on(&mut self, signal: i32) -> Result<(), Errno> {
         self.read_signals()?;
+        if self.ended {
+            // Nobody is left that the caller knows.
+            if signals::ENDING.contains(&signal) {
+                process::exit(0);
+            }
+            return Ok(());
+        }
         let to_group = self.witness.take(signal, Instant::now());
         if to_group && getpgid(Some(self.app)) == Ok(getpgrp()) {
             return Ok(());
@@ -140,16 +167,17 @@ impl Init<'_> {
         }
     }
 
-    /// Takes every change of every child; whether the app ended.
+    /// Takes every change of every child; whether there is nothing to stay for.
     fn reap(&mut self) -> Result<bool, Errno> {
         loop {
             let (pid, change) = match process::try_wait(Pid::from_raw(-1)) {
                 Ok(Some(changed)) => changed,
-                Ok(None) | Err(Errno::ECHILD) => return Ok(false),
+                Ok(None) => return Ok(self.ended && !self.observer.stays()),
+                Err(Errno::ECHILD) => return Ok(self.ended),
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno),
             };
-            if pid != self.app {
+            if self.ended || pid != self.app {
                 continue;
             }
             let (message, ended) = match change {
@@ -159,7 +187,8 @@ impl Init<'_> {
                 Change::Continued => (FromInit::Continued, false),
             };
             self.socket.send(&message, None)?;
-            if ended {
+            self.ended = ended;
+            if ended && !self.observer.stays() {
                 return Ok(true);
             }
         }

@@ -17,6 +17,7 @@ pub(crate) mod descriptors;
 pub(crate) mod init;
 pub mod message;
 pub(crate) mod monitor;
+pub(crate) mod observer;
 pub(crate) mod outcome;
 pub(crate) mod server;
 pub(crate) mod signals;

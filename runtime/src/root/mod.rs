@@ -12,7 +12,7 @@ pub mod pivot;
 pub mod plan;
 pub mod survey;
 
-mod mount_table;
+pub(crate) mod mount_table;
 pub mod tree;
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
 }
 
 /// Space, tab, newline and backslash are written as three octal digits behind a backslash.
-fn unescape(field: &[u8]) -> Vec<u8> {
+pub(crate) fn unescape(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
     while let [first, tail @ ..] = rest {
