@@ -99,6 +99,8 @@ fn stand(root: &Path, path: &Path) -> Result<Standing, SurveyError> {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => return Ok(Standing::Other),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Standing::Missing),
+            // A directory that is somebody else's may be closed to the caller.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Standing::Other),
             Err(error) => return Err(SurveyError::new(&place, &error)),
         }
     }
@@ -107,7 +109,11 @@ fn stand(root: &Path, path: &Path) -> Result<Standing, SurveyError> {
 
 fn look_into(root: &Path, path: &Path) -> Result<Standing, SurveyError> {
     let place = root.join(path.strip_prefix("/").unwrap_or(path));
-    let mut entries = fs::read_dir(&place).map_err(|error| SurveyError::new(&place, &error))?;
+    let mut entries = match fs::read_dir(&place) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Standing::Full),
+        Err(error) => return Err(SurveyError::new(&place, &error)),
+    };
     Ok(if entries.next().is_none() {
         Standing::Empty
     } else {
