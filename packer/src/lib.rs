@@ -2,7 +2,7 @@
 //!
 //! The pipeline, in the order of the modules: [`rootfs`] answers every look-up inside the tree, [`elf`] and [`ldso`] say what a
 //! file needs and where the loader finds it, [`closure`] follows that to the end, [`plan`] is the result as a value, [`image`]
-//! writes it as a squashfs and [`seal`] makes the signed file of it.
+//! writes it as a squashfs and [`seal`] makes the signed file of it. [`trace`] is what a command was seen to use, for the closure.
 #![forbid(unsafe_code)]
 
 pub mod cli;
@@ -16,3 +16,4 @@ pub mod plan;
 pub mod rootfs;
 pub mod seal;
 pub mod stubs;
+pub mod trace;

@@ -50,6 +50,8 @@ pub struct PackOptions {
     pub contain: bool,
     /// A stub to use in the place of polecat's own.
     pub stub: Option<PathBuf>,
+    /// Files with traces, which are still to be read into the request.
+    pub traces: Vec<PathBuf>,
 }
 
 /// The same as it was typed. A missing value asks for the default.
@@ -83,6 +85,8 @@ pub struct Asked {
     pub contain: bool,
     /// `--stub`.
     pub stub: Option<PathBuf>,
+    /// `--trace`.
+    pub traces: Vec<PathBuf>,
     /// The variable `SOURCE_DATE_EPOCH`.
     pub source_date_epoch: Option<OsString>,
 }
@@ -212,6 +216,7 @@ impl Asked {
                 also: self.also,
                 include: self.include,
                 exclude: self.exclude,
+                traces: Vec::new(),
                 workdir: workdir.as_deref().map(RootPath::new),
             },
             workdir,
@@ -220,6 +225,7 @@ impl Asked {
             env: self.env,
             contain: self.contain,
             stub: self.stub,
+            traces: self.traces,
         })
     }
 

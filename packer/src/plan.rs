@@ -140,6 +140,8 @@ pub enum ReasonKind {
     Also,
     /// `--include`.
     Include,
+    /// `--trace`.
+    Trace,
     /// PT_INTERP.
     Interpreter,
     /// DT_NEEDED.
@@ -196,6 +198,8 @@ pub enum WarningKind {
     Hidden,
     /// An interpreter or a helper that is named but is not there.
     MissingProgram,
+    /// A path of a trace that is not there any more.
+    Gone,
     /// A pattern that matched nothing.
     EmptyPattern,
     /// A device, socket or FIFO, which an image does not hold.

@@ -8,7 +8,9 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::options::Asked;
 
 /// Words that are verbs when they come first. Everything else begins the form without a verb, which packs.
-const VERBS: [&str; 8] = ["pack", "plan", "inspect", "verify", "extract", "sign", "key", "help"];
+const VERBS: [&str; 9] = [
+    "pack", "plan", "trace", "inspect", "verify", "extract", "sign", "key", "help",
+];
 
 /// Options that mean the same to every verb that has them.
 const COMMON: [&str; 3] = ["-q", "--quiet", "--json"];
@@ -52,6 +54,17 @@ Examples:
   polecat --also sh --also less /srv/debian git
   polecat --contain --env LANG=C.UTF-8 /srv/debian ./opt/server --port 8080";
 
+const TRACE_AFTER_HELP: &str = "\
+The command runs in namespaces of its own on the root file system, which stays as it is: what is written there is gone afterwards.
+Home and current directory are shared, as when a bundle is run. Everything after COMMAND belongs to the command.
+
+Examples:
+  polecat trace /srv/debian git log        git.trace
+  polecat --trace git.trace /srv/debian git
+  polecat trace --merge a.trace b.trace --output git.trace
+
+Exit status: the command's; 125 it could not be run, 126 and 127 it was not executable, not found; else as `polecat --help` says.";
+
 /// Packs a program and all it needs into one signed file that runs everywhere.
 #[derive(Debug, Parser)]
 #[command(name = "polecat", version, long_version = LONG_VERSION, override_usage = USAGE, after_help = AFTER_HELP)]
@@ -73,6 +86,8 @@ pub(super) enum Verb {
     Pack(PackArgs),
     /// Say what would be packed, and why; write nothing
     Plan(PlanArgs),
+    /// Run a command of a root file system and write down which of its files it uses
+    Trace(TraceArgs),
     /// Say what a bundle holds and who signed it
     Inspect(InspectArgs),
     /// Check a bundle from its first byte to its last, and who signed it
@@ -116,6 +131,39 @@ pub(super) struct PlanArgs {
     pub(super) subject: Subject,
 }
 
+/// `polecat trace`.
+#[derive(Debug, Args)]
+#[command(after_help = TRACE_AFTER_HELP)]
+pub(super) struct TraceArgs {
+    /// The trace to write [default: COMMAND.trace in the current directory]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Run nothing: put these traces together
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "output", conflicts_with = "rootfs")]
+    pub(super) merge: Vec<PathBuf>,
+    /// End when the command ends, and with it what it left in the background, instead of waiting for that
+    #[arg(long)]
+    pub(super) exit_with_main: bool,
+    /// Set a variable for the program, over the caller's (repeatable)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) env: Vec<String>,
+    /// Directory inside that the program is started in [default: the caller's]
+    #[arg(long, value_name = "DIR")]
+    pub(super) workdir: Option<String>,
+    /// Share neither home, current directory nor environment of the caller with the program
+    #[arg(long)]
+    pub(super) contain: bool,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// Directory that holds a root file system; `/` is this machine's
+    #[arg(value_name = "ROOTFS", required_unless_present = "merge")]
+    pub(super) rootfs: Option<PathBuf>,
+    /// Program, looked up in the root file system's own PATH, and its arguments
+    #[arg(value_names = ["COMMAND", "ARG"], required_unless_present = "merge", num_args = 1.., trailing_var_arg = true)]
+    pub(super) command: Vec<OsString>,
+}
+
 /// What is packed.
 #[derive(Debug, Args)]
 pub(super) struct Subject {
@@ -140,6 +188,9 @@ pub(super) struct RecipeArgs {
     /// Leave out what matches, whatever needs it (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub(super) exclude: Vec<String>,
+    /// Take along what a trace names, with all that the programs among it need: see `polecat trace` (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Vec<PathBuf>,
     /// Take along another program, looked up as the command is, with all that it needs (repeatable)
     #[arg(long, value_name = "PROGRAM")]
     pub(super) also: Vec<OsString>,
@@ -348,6 +399,7 @@ impl RecipeArgs {
             workdir: self.workdir,
             contain: self.contain,
             stub: self.stub,
+            traces: self.trace,
             source_date_epoch,
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use runtime::control::ControlError;
 use runtime::image::{CheckError, unpack::UnpackError};
 use runtime::limits;
 use runtime::verify::VerifyError;
@@ -17,6 +18,7 @@ use crate::plan::{Warning, WarningKind};
 use crate::rootfs::{RootPath, RootfsError};
 use crate::seal::{OutputError, SealError};
 use crate::stubs::StubError;
+use crate::trace::TraceError;
 
 /// Statuses as `polecat --help` documents them.
 pub(super) mod status {
@@ -116,6 +118,12 @@ pub(super) enum CliError {
         /// Why.
         source: bundle::WriteError,
     },
+    /// A trace cannot be read.
+    Trace(TraceError),
+    /// A variable that shapes a run means nothing.
+    Control(ControlError),
+    /// A command could not be run.
+    Run(runtime::error::Error),
     /// Unpacking failed.
     Unpack(UnpackError),
     /// Neither key nor bundle.
@@ -137,6 +145,8 @@ impl CliError {
             Self::Verify { source, .. } if !is_unreadable(source) => status::UNVERIFIED,
             Self::Check { source, .. } if source.is_tampering() => status::UNVERIFIED,
             Self::Untrusted { .. } => status::UNTRUSTED,
+            // As a bundle has them.
+            Self::Run(error) => error.status(),
             _ => status::FAILED,
         }
     }
@@ -176,6 +186,9 @@ impl CliError {
             )),
             Self::Untrusted { .. } => Some("name the public key of one of its signers with --key".into()),
             Self::Sign { source, .. } => source.hint(),
+            Self::Trace(error) => error.hint(),
+            Self::Control(error) => error.hint(),
+            Self::Run(error) => error.hint(),
             Self::Unpack(error) => error.hint(),
             Self::NoKeys { .. } => Some("give a PEM file with a key, or a bundle".into()),
             Self::Open { source, .. } => limits::hint_of_io(source).map(str::to_owned),
@@ -248,6 +261,9 @@ impl fmt::Display for CliError {
                 write!(f, "{}: valid, but signed by {who}: key {signers}", path.display())
             }
             Self::Sign { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Trace(error) => error.fmt(f),
+            Self::Control(error) => error.fmt(f),
+            Self::Run(error) => error.fmt(f),
             Self::Unpack(error) => error.fmt(f),
             Self::NoKeys { path } => write!(f, "{}: neither a key nor a bundle", path.display()),
             Self::Print(error) => write!(f, "cannot print: {error}"),
@@ -272,5 +288,6 @@ from!(
     Seal(SealError),
     Output(OutputError),
     KeyFile(KeyFileError),
+    Trace(TraceError),
     Print(io::Error),
 );

@@ -12,6 +12,7 @@ mod passphrase;
 mod plan;
 mod progress;
 mod sign;
+mod trace;
 mod verify;
 
 use std::ffi::OsString;
@@ -44,6 +45,7 @@ fn dispatch(verb: Verb) -> Result<(), CliError> {
     match verb {
         Verb::Pack(args) => pack::run(args),
         Verb::Plan(args) => plan::run(args),
+        Verb::Trace(args) => trace::run(args),
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Extract(args) => extract::run(&args),

@@ -11,6 +11,7 @@ use super::output::{self, Bytes, counted};
 use super::passphrase::{self, OwnKey};
 use super::plan::{self, Totals};
 use super::progress::Progress;
+use super::trace;
 use crate::options::PackOptions;
 use crate::plan::{Plan, Warning};
 use crate::rootfs::{RootPath, Rootfs};
@@ -48,7 +49,8 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
         json,
         subject,
     } = args;
-    let options = recipe.asked(subject, std::env::var_os("SOURCE_DATE_EPOCH")).resolve()?;
+    let mut options = recipe.asked(subject, std::env::var_os("SOURCE_DATE_EPOCH")).resolve()?;
+    options.request.traces.push(trace::read_all(&options.traces)?);
     // Before anything takes long.
     drop(OutputFile::create(&options.output)?);
     let rootfs = Rootfs::open(&options.rootfs)?;

@@ -9,6 +9,7 @@ use super::args::PlanArgs;
 use super::error::CliError;
 use super::output::{self, Bytes, counted};
 use super::pack;
+use super::trace;
 use crate::plan::{Entry, Node, Plan, Reason, ReasonKind, Warning};
 use crate::rootfs::{RootPath, Rootfs, printable};
 
@@ -59,7 +60,8 @@ struct Report<'a> {
 /// Plans and prints.
 pub(super) fn run(args: PlanArgs) -> Result<(), CliError> {
     let PlanArgs { recipe, json, subject } = args;
-    let options = recipe.asked(subject, std::env::var_os("SOURCE_DATE_EPOCH")).resolve()?;
+    let mut options = recipe.asked(subject, std::env::var_os("SOURCE_DATE_EPOCH")).resolve()?;
+    options.request.traces.push(trace::read_all(&options.traces)?);
     let rootfs = Rootfs::open(&options.rootfs)?;
     let plan = crate::closure::plan(&rootfs, &options.request)?;
     let totals = Totals::of(&plan);
@@ -126,6 +128,7 @@ fn rule(kind: ReasonKind) -> &'static str {
         ReasonKind::Command => "command",
         ReasonKind::Also => "--also",
         ReasonKind::Include => "--include",
+        ReasonKind::Trace => "--trace",
         ReasonKind::Interpreter => "interpreter",
         ReasonKind::Needed => "needed",
         ReasonKind::Alternative => "alternative",

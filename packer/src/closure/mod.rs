@@ -15,6 +15,7 @@ mod processes;
 mod script;
 mod secrets;
 mod terminfo;
+mod traced;
 mod workdir;
 
 use std::ffi::OsString;
@@ -23,6 +24,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::elf::ElfStore;
 use crate::plan::{Plan, Reason, ReasonKind};
 use crate::rootfs::{Pattern, PatternError, RootPath, Rootfs, printable};
+use crate::trace::Trace;
 use entries::Entries;
 use follow::Follow;
 
@@ -39,6 +41,8 @@ pub struct Request {
     pub include: Vec<String>,
     /// Globs of absolute paths to leave out, whatever asks for them.
     pub exclude: Vec<String>,
+    /// What the command was seen to use; programs and libraries in it get their own closure.
+    pub traces: Vec<Trace>,
     /// Directory that the program is to be started in.
     pub workdir: Option<RootPath>,
 }
@@ -71,6 +75,9 @@ pub fn plan(rootfs: &Rootfs, request: &Request) -> Result<Plan, ClosureError> {
     for pattern in patterns(&request.include)? {
         include::add(&mut follow, &pattern)?;
     }
+    for trace in &request.traces {
+        traced::add(&mut follow, trace)?;
+    }
     follow.libraries()?;
     base_set::add(&mut follow, &entry)?;
     follow.report_missing()?;
@@ -88,6 +95,16 @@ pub fn plan(rootfs: &Rootfs, request: &Request) -> Result<Plan, ClosureError> {
         entries,
         warnings,
     })
+}
+
+/// Where the command is, and the root file system's PATH.
+///
+/// # Errors
+/// See [`ClosureError`].
+pub fn find_command(rootfs: &Rootfs, command: &OsString) -> Result<(RootPath, String), ClosureError> {
+    let search_path = command::search_path(rootfs)?;
+    let entry = command::find(rootfs, command.as_bytes(), &search_path)?;
+    Ok((entry, search_path))
 }
 
 fn patterns(texts: &[String]) -> Result<Vec<Pattern>, PatternError> {

@@ -158,9 +158,6 @@ pub fn sign(key: &SecretKey, manifest: &[u8]) -> SignatureRecord {
 
 /// The manifest but for what its writer knows better: lengths, offsets, digests.
 fn manifest(plan: &Plan, options: &PackOptions) -> Result<Manifest, SealError> {
-    let entry = std::str::from_utf8(plan.entry.as_bytes()).map_err(|_| SealError::EntryName {
-        path: plan.entry.clone(),
-    })?;
     Ok(Manifest {
         format_version: bundle::layout::FORMAT_VERSION,
         name: options.name.clone(),
@@ -183,16 +180,25 @@ fn manifest(plan: &Plan, options: &PackOptions) -> Result<Manifest, SealError> {
             salt: String::new(),
             root_digest: String::new(),
         },
-        process: manifest::Process {
-            path: entry.to_owned(),
-            args: options.args.clone(),
-            env: environment(&plan.search_path, &options.env),
-            cwd: options.workdir.clone(),
-        },
+        process: process(&plan.entry, &plan.search_path, options)?,
         isolation: Isolation {
             contain: options.contain,
         },
         requires: Vec::new(),
+    })
+}
+
+/// How the program at `entry` is started.
+///
+/// # Errors
+/// [`SealError::EntryName`].
+pub fn process(entry: &RootPath, search_path: &str, options: &PackOptions) -> Result<manifest::Process, SealError> {
+    let path = std::str::from_utf8(entry.as_bytes()).map_err(|_| SealError::EntryName { path: entry.clone() })?;
+    Ok(manifest::Process {
+        path: path.to_owned(),
+        args: options.args.clone(),
+        env: environment(search_path, &options.env),
+        cwd: options.workdir.clone(),
     })
 }
 

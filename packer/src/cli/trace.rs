@@ -1,0 +1,132 @@
+//! `polecat trace`: runs a command as its bundle would, and writes down what it uses.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use bundle::manifest::Isolation;
+use runtime::Control;
+use runtime::exit::{self, End};
+use runtime::trace::{Traced, Until, trace_directory};
+
+use super::args::TraceArgs;
+use super::error::CliError;
+use super::output::{self, counted};
+use crate::options::{Asked, PackOptions};
+use crate::rootfs::{RootPath, Rootfs};
+use crate::seal::{self, OutputError, OutputFile};
+use crate::trace::{self, Trace};
+
+/// Traces, and ends as the command did; or puts traces together.
+pub(super) fn run(args: TraceArgs) -> Result<(), CliError> {
+    let TraceArgs {
+        output,
+        merge,
+        rootfs,
+        command,
+        env,
+        workdir,
+        contain,
+        exit_with_main,
+        quiet,
+    } = args;
+    if !merge.is_empty() {
+        let output = output.unwrap_or_else(|| PathBuf::from("merged.trace"));
+        return write(&output, &read_all(&merge)?);
+    }
+    let options = Asked {
+        rootfs: rootfs.unwrap_or_default(),
+        output: Some(output.unwrap_or_else(|| default_output(&command))),
+        command: command.clone(),
+        env,
+        workdir,
+        contain,
+        ..Asked::default()
+    };
+    let options = options.resolve()?;
+    // Before the command does anything.
+    drop(OutputFile::create(&options.output)?);
+    let until = if exit_with_main {
+        Until::CommandEnds
+    } else {
+        Until::AllEnd
+    };
+    let Traced { end, events } = execute(&options, until)?;
+    if let End::Failed(error) = end {
+        return Err(CliError::Run(error));
+    }
+    let trace = trace::record::record(&command, &events);
+    write(&options.output, &trace)?;
+    if !quiet {
+        report(&options.output, &trace);
+    }
+    exit::leave(&end)
+}
+
+/// The traces in these files, as one.
+pub(super) fn read_all(paths: &[PathBuf]) -> Result<Trace, CliError> {
+    let mut all = Trace::default();
+    for path in paths {
+        all.merge(trace::file::read(path)?);
+    }
+    Ok(all)
+}
+
+fn execute(options: &PackOptions, until: Until) -> Result<Traced, CliError> {
+    let control = Control::from_variables(|name| std::env::var_os(name)).map_err(CliError::Control)?;
+    let rootfs = Rootfs::open(&options.rootfs)?;
+    let (entry, search_path) = crate::closure::find_command(&rootfs, &options.request.command)?;
+    let process = seal::process(&entry, &search_path, options)?;
+    let isolation = Isolation {
+        contain: options.contain,
+    };
+    trace_directory(rootfs.path(), process, &isolation, control, until).map_err(CliError::Run)
+}
+
+fn default_output(command: &[std::ffi::OsString]) -> PathBuf {
+    let name = command.first().and_then(|command| Path::new(command).file_name());
+    let mut name = name.unwrap_or_default().to_owned();
+    name.push(".trace");
+    PathBuf::from(name)
+}
+
+/// Nobody executes a trace.
+fn write(path: &Path, trace: &Trace) -> Result<(), CliError> {
+    let fault = |source| OutputError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let mut output = OutputFile::create(path)?;
+    let mut bytes = Vec::new();
+    trace::file::write(trace, &mut bytes).map_err(fault)?;
+    let file = output.file();
+    file.write_all(&bytes).map_err(fault)?;
+    let mode = file.metadata().map_err(fault)?.permissions().mode() & 0o666;
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+        .map_err(fault)?;
+    Ok(output.publish()?)
+}
+
+fn report(path: &Path, trace: &Trace) {
+    for (path, text) in &trace.warnings {
+        output::note(&format!("warning: {}: {text}", RootPath::new(path)));
+    }
+    let paths = counted(trace.paths.len() as u64, "path");
+    output::note(&format!("{}: {paths}", path.display()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_called_as_the_command() {
+        for (command, expected) in [
+            ("top", "top.trace"),
+            ("/usr/bin/top", "top.trace"),
+            ("./a.b", "a.b.trace"),
+        ] {
+            assert_eq!(default_output(&[command.into()]), Path::new(expected));
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What `--trace` brings: the paths that a command was seen to use, the closure of the programs and libraries among them, and what is
+//! in the directories that it listed.
+
+use std::collections::BTreeSet;
+
+use super::error::ClosureError;
+use super::follow::{Demand, Follow, Kinds};
+use super::secrets;
+use crate::elf::is_absence;
+use crate::plan::{Reason, ReasonKind, WarningKind};
+use crate::rootfs::{Kind, Last, Resolution, RootPath, printable};
+use crate::trace::{Trace, TraceKind};
+
+/// Directories that hold the whole system. Who lists one of them looks for something; what was found was traced by itself.
+const BROAD: [&str; 32] = [
+    "/",
+    "/bin",
+    "/boot",
+    "/etc",
+    "/home",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/media",
+    "/mnt",
+    "/opt",
+    "/root",
+    "/sbin",
+    "/srv",
+    "/usr",
+    "/usr/bin",
+    "/usr/games",
+    "/usr/include",
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/libexec",
+    "/usr/local",
+    "/usr/local/bin",
+    "/usr/local/lib",
+    "/usr/local/sbin",
+    "/usr/local/share",
+    "/usr/sbin",
+    "/usr/share",
+    "/var",
+    "/var/cache",
+    "/var/lib",
+];
+
+/// Directories of which each architecture has one.
+const ABOVE_TRIPLES: [&str; 3] = ["/lib", "/usr/lib", "/usr/local/lib"];
+
+/// Files that the runtime makes where the root file system has none.
+const MADE_AT_START: [&str; 5] = [
+    "/etc/group",
+    "/etc/hosts",
+    "/etc/localtime",
+    "/etc/passwd",
+    "/etc/resolv.conf",
+];
+
+/// Adds all that the trace names and the root file system has.
+pub(super) fn add(follow: &mut Follow<'_>, trace: &Trace) -> Result<(), ClosureError> {
+    for (path, kinds) in &trace.paths {
+        if kinds.iter().any(|kind| *kind != TraceKind::Missing) {
+            add_path(follow, path, kinds)?;
+        }
+    }
+    Ok(())
+}
+
+fn add_path(follow: &mut Follow<'_>, path: &[u8], kinds: &BTreeSet<TraceKind>) -> Result<(), ClosureError> {
+    let kinds_told: Vec<&str> = kinds
+        .iter()
+        .filter(|kind| **kind != TraceKind::Missing)
+        .map(|kind| kind.name())
+        .collect();
+    let reason = Reason {
+        kind: ReasonKind::Trace,
+        by: None,
+        detail: kinds_told.join(", "),
+    };
+    let asked = match follow.rootfs().resolve(path, Last::Keep) {
+        Ok(asked) => asked,
+        Err(error) if is_absence(error.errno()) => {
+            warn_gone(follow, path, &reason.detail);
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Some(place) = add_unless_secret(follow, path, &asked, &reason)? else {
+        return Ok(());
+    };
+    match place.metadata.kind {
+        Kind::File if kinds.contains(&TraceKind::Exec) => follow.program(path, &reason, Demand::Optional, 0),
+        Kind::File if kinds.contains(&TraceKind::Open) => add_elf(follow, path, &place, &reason),
+        Kind::Directory if kinds.contains(&TraceKind::List) && !is_broad(&place.path) => {
+            add_listed(follow, &place.path)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn warn_gone(follow: &mut Follow<'_>, path: &[u8], kinds: &str) {
+    if MADE_AT_START.iter().any(|made| made.as_bytes() == path) {
+        return;
+    }
+    let message = format!("is in a trace ({kinds}), but not in the root file system");
+    follow.entries.warn(WarningKind::Gone, &RootPath::new(path), message);
+}
+
+/// Adds what `path` leads to, if it is to be seen by whoever gets the bundle.
+fn add_unless_secret(
+    follow: &mut Follow<'_>,
+    path: &[u8],
+    asked: &Resolution,
+    reason: &Reason,
+) -> Result<Option<Resolution>, ClosureError> {
+    let end = match follow.rootfs().resolve(path, Last::Follow) {
+        Ok(end) => Some(end),
+        Err(error) if is_absence(error.errno()) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let secret = [Some(asked), end.as_ref()]
+        .into_iter()
+        .flatten()
+        .find(|place| place.metadata.kind != Kind::Directory && secrets::is_secret(&place.path));
+    if let Some(secret) = secret {
+        let message = "left out though it was traced: it holds secrets (try: --include with its path)";
+        follow.entries.warn(WarningKind::Secret, &secret.path, message);
+        return Ok(None);
+    }
+    Ok(follow.entries.add(path, reason)?)
+}
+
+/// What an ELF file that was opened needs: it was loaded, or will be.
+fn add_elf(follow: &mut Follow<'_>, path: &[u8], place: &Resolution, reason: &Reason) -> Result<(), ClosureError> {
+    if !follow.is_elf(&place.path)? {
+        return Ok(());
+    }
+    match follow.examine(place)? {
+        Kinds::Elf(facts) if facts.interpreter.is_some() => follow.program(path, reason, Demand::Optional, 0),
+        Kinds::Elf(facts) => {
+            if facts.has_dynamic {
+                follow.library(&place.path, &facts, reason.clone());
+            }
+            Ok(())
+        }
+        // Data like any other.
+        Kinds::Script(_) | Kinds::Not(_) => Ok(()),
+    }
+}
+
+/// Adds what is in a directory; directories in it without what is in them: a program that wants that lists them too.
+fn add_listed(follow: &mut Follow<'_>, directory: &RootPath) -> Result<(), ClosureError> {
+    let rootfs = follow.rootfs();
+    let mut names: Vec<Vec<u8>> = rootfs
+        .read_dir(directory)?
+        .into_iter()
+        .map(|entry| entry.name)
+        .collect();
+    names.sort_unstable();
+    let reason = Reason {
+        kind: ReasonKind::Trace,
+        by: Some(directory.clone()),
+        detail: format!("in {}, list", printable(directory.as_bytes())),
+    };
+    for name in names {
+        let path = directory.join(name);
+        let asked = rootfs.resolve(path.as_bytes(), Last::Keep)?;
+        let Some(place) = add_unless_secret(follow, path.as_bytes(), &asked, &reason)? else {
+            continue;
+        };
+        if place.metadata.kind == Kind::File {
+            add_elf(follow, path.as_bytes(), &place, &reason)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_broad(directory: &RootPath) -> bool {
+    let is = |path: &RootPath, known: &[&str]| known.iter().any(|known| known.as_bytes() == path.as_bytes());
+    let is_triple = || {
+        let name = directory.file_name();
+        let parent = directory.parent();
+        parent.is_some_and(|parent| is(&parent, &ABOVE_TRIPLES)) && name.windows(7).any(|part| part == b"-linux-")
+    };
+    is(directory, &BROAD) || is_triple()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broad_directories() {
+        assert!(BROAD.is_sorted());
+        for (path, expected) in [
+            ("/", true),
+            ("/usr", true),
+            ("/usr/lib", true),
+            ("/usr/lib/x86_64-linux-gnu", true),
+            ("/usr/lib/i386-linux-gnu", true),
+            ("/lib/aarch64-linux-musl", true),
+            ("/usr/lib/python3.11", false),
+            ("/usr/lib/x86_64-linux-gnu/gconv", false),
+            ("/opt/x86_64-linux-gnu", false),
+            ("/etc", true),
+            ("/etc/apt", false),
+        ] {
+            assert_eq!(is_broad(&RootPath::new(path)), expected, "{path}");
+        }
+    }
+}
