@@ -18,6 +18,7 @@ pub mod roots;
 pub mod scratch;
 pub mod status;
 pub mod tmux;
+pub mod tracer;
 pub mod wait;
 
 pub use bundle::Bundle;

@@ -5,7 +5,7 @@
 //! signals, stops, the terminal and debuggers to the program as they are, and costs nothing for other calls. What it
 //! cannot see: how the call ends. So *there* means that something is there right before the call.
 //!
-//! [`calls`] says which arguments are names, [`filter`] makes the program for the kernel, `tracee` reads the names, `place` looks,
+//! `calls` says which arguments are names, `filter` makes the program for the kernel, `tracee` reads the names, `place` looks,
 //! `interpreter` adds what the kernel opens by itself, and `tracer` puts it together as an observer.
 
 mod calls;

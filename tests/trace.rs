@@ -1,0 +1,421 @@
+//! What a command uses, written down while it runs; and packs that are made with it.
+
+#![forbid(unsafe_code)]
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use support::bundle::debian;
+use support::processes::{family, wait_for_end};
+use support::requirement::skip;
+use support::tracer::{Traced, Tracer};
+use support::{Bundle, Ended, Need, Place, Polecat, Scratch, exec, wait};
+
+/// Traces as root and as a user; `check` gets who, how it ended, and what was written.
+fn by_both(options: &[&str], words: &[&str], check: impl Fn(Tracer, &Ended, &Traced)) {
+    if skip(&[Need::Polecat, Need::Rootfs]) {
+        return;
+    }
+    for tracer in Tracer::ALL {
+        if skip(tracer.needs()) {
+            continue;
+        }
+        let scratch = Scratch::new();
+        let ended = tracer.run(&scratch, options, &debian(), words);
+        assert!(Tracer::file(&scratch).exists(), "{tracer:?}: no trace: {ended}");
+        check(tracer, &ended, &Traced::read(&Tracer::file(&scratch)));
+    }
+}
+
+fn assert_all(tracer: Tracer, traced: &Traced, expected: &[(&str, &str)]) {
+    for (path, kind) in expected {
+        assert!(traced.has(path, kind), "{tracer:?}: {path} {kind}:\n{}", traced.text);
+    }
+}
+
+fn assert_none(tracer: Tracer, traced: &Traced, unexpected: &[&str]) {
+    for path in unexpected {
+        let found = traced.kinds.keys().find(|known| known.starts_with(path));
+        assert_eq!(found, None, "{tracer:?}:\n{}", traced.text);
+    }
+}
+
+#[test]
+fn files_that_python_opens() {
+    by_both(
+        &[],
+        &["python3", "-c", "import json, ssl; print(6 * 7)"],
+        |tracer, ended, traced| {
+            assert_eq!((ended.code(), ended.out().as_str()), (Some(0), "42\n"), "{ended}");
+            assert_all(tracer, traced, &[("/usr/bin/python3", "exec")]);
+            let is_loader = |path: &String| path.contains("/ld-linux") && traced.has(path, "open");
+            assert!(traced.kinds.keys().any(is_loader), "{}", traced.text);
+            assert!(traced.has_end("/libssl.so.3", "open"), "{}", traced.text);
+            assert!(traced.has_end("/json/__init__.py", "stat"), "{}", traced.text);
+            assert!(traced.has_end("/lib-dynload", "list"), "{}", traced.text);
+        },
+    );
+}
+
+#[test]
+fn children_and_what_they_make_list_and_miss() {
+    let script = "ls /etc/apt; mkdir /var/lib/made; echo x > /var/lib/made/file; cat /var/lib/made/file; \
+                  cat /etc/not-there; cd /usr/share; test -e perl; : > /tmp/x; : > in-the-way 2>/dev/null; \
+                  mv /etc/motd /etc/motd.old; cat /etc/passwd/below; exit 7";
+    by_both(&[], &["bash", "-c", script], |tracer, ended, traced| {
+        assert_eq!(ended.code(), Some(7), "{ended}");
+        let expected = [
+            ("/usr/bin/bash", "exec"),
+            ("/usr/bin/ls", "exec"),
+            ("/usr/bin/cat", "exec"),
+            ("/etc/apt", "list"),
+            ("/etc/not-there", "missing"),
+            ("/etc/passwd/below", "missing"),
+            ("/usr/share", "stat"),
+            ("/usr/share", "create-parent"),
+            ("/usr/share/perl", "stat"),
+            ("/var/lib", "create-parent"),
+        ];
+        assert_all(tracer, traced, &expected);
+        // What it made is its own, and what is mounted is not the root file system's.
+        assert_none(
+            tracer,
+            traced,
+            &["/var/lib/made", "/usr/share/in-the-way", "/tmp", "/proc", "/dev"],
+        );
+    });
+}
+
+#[test]
+fn interpreters_that_no_call_names() {
+    if skip(&[Need::Polecat, Need::Rootfs]) {
+        return;
+    }
+    for tracer in Tracer::ALL {
+        if skip(tracer.needs()) {
+            continue;
+        }
+        let scratch = Scratch::new();
+        let script = scratch.file("own", "#!/usr/bin/perl -w\nprint \"from perl\\n\";\n");
+        scratch.permit(&script, 0o755);
+        let mut command = tracer.command(&scratch, &[], &debian(), &["sh", "-c", "./own; hello-python"]);
+        command.current_dir(scratch.path());
+        let ended = exec::run(&mut command).success();
+        assert!(ended.out().starts_with("from perl\n"), "{ended}");
+        let traced = Traced::read(&Tracer::file(&scratch));
+        assert_all(tracer, &traced, &[("/usr/bin/perl", "exec")]);
+        assert!(traced.has_end("/hello-python", "exec"), "{}", traced.text);
+        assert!(traced.has_end("/python3", "exec"), "{}", traced.text);
+        let shared = scratch.path().to_str().expect("UTF-8");
+        assert_none(tracer, &traced, &[shared]);
+    }
+}
+
+#[test]
+fn threads_and_processes_that_stay_behind() {
+    let code = "import threading, os, subprocess, sys, time\n\
+        def read(path): open(path).read()\n\
+        t = threading.Thread(target=read, args=('/etc/debian_version',)); t.start(); t.join()\n\
+        subprocess.run(['true'])\n\
+        if os.fork() == 0:\n    os.setsid(); time.sleep(int(sys.argv[1])); read('/etc/issue'); os._exit(0)\n\
+        os._exit(5)\n";
+    // Who does not wait for it never sees the end of a long sleep.
+    for (options, seconds, waits) in [(&[][..], "0", true), (&["--exit-with-main"][..], "1000", false)] {
+        by_both(options, &["python3", "-c", code, seconds], |tracer, ended, traced| {
+            assert_eq!(ended.code(), Some(5), "{ended}");
+            assert_all(
+                tracer,
+                traced,
+                &[("/etc/debian_version", "open"), ("/usr/bin/true", "exec")],
+            );
+            assert_eq!(
+                traced.has("/etc/issue", "open"),
+                waits,
+                "{tracer:?} {options:?}: {}",
+                traced.text
+            );
+        });
+    }
+}
+
+#[test]
+fn statuses_and_signals_are_the_commands() {
+    for (line, code, signal) in [
+        ("exit 0", Some(0), None),
+        ("exit 121", Some(121), None),
+        ("exit 255", Some(255), None),
+        ("kill -SEGV $$", None, Some(Signal::SIGSEGV)),
+        ("kill -TERM $$", None, Some(Signal::SIGTERM)),
+    ] {
+        by_both(&[], &["sh", "-c", line], |tracer, ended, _| {
+            assert_eq!(
+                (ended.code(), ended.signal()),
+                (code, signal),
+                "{tracer:?}: {line}: {ended}"
+            );
+        });
+    }
+}
+
+#[test]
+fn what_cannot_be_run_has_no_trace() {
+    if skip(&[Need::Polecat, Need::Rootfs]) {
+        return;
+    }
+    for (words, code) in [
+        (&["no-such-command"][..], 5),
+        (&["--workdir", "relative", "/", "true"][..], 2),
+    ] {
+        let scratch = Scratch::new();
+        let polecat = Polecat::new(&scratch);
+        let (out, root) = (scratch.join("x.trace"), debian());
+        let mut arguments = vec!["trace".into(), "-o".into(), out.clone()];
+        if words.len() == 1 {
+            arguments.push(root);
+        }
+        arguments.extend(words.iter().map(Into::into));
+        let ended = polecat.run(arguments).exits(code);
+        assert!(ended.err().starts_with("polecat: "), "{ended}");
+        assert!(!out.exists(), "{ended}");
+    }
+}
+
+#[test]
+fn streams_are_the_commands_and_the_same_run_gives_the_same_file() {
+    if skip(&[Need::Polecat, Need::Rootfs]) {
+        return;
+    }
+    for tracer in Tracer::ALL {
+        if skip(tracer.needs()) {
+            continue;
+        }
+        let mut texts = Vec::new();
+        for _ in 0..2 {
+            let scratch = Scratch::new();
+            let mut command = tracer.command(&scratch, &["-q"], &debian(), &["sh", "-c", "tr a-z A-Z; echo e >&2"]);
+            let ended = exec::run_with_input(&mut command, b"in\n").success();
+            assert_eq!((ended.out().as_str(), ended.err().as_str()), ("IN\n", "e\n"), "{ended}");
+            let file = Tracer::file(&scratch);
+            let mode = std::fs::metadata(&file).expect("the trace").permissions().mode();
+            assert_eq!(mode & 0o111, 0, "nobody executes a trace");
+            texts.push(Traced::read(&file).text);
+        }
+        assert_eq!(texts[0], texts[1], "{tracer:?}");
+    }
+}
+
+#[test]
+fn programs_with_more_rights_run_without_them_and_that_is_said() {
+    by_both(&[], &["sh", "-c", "su --version; true"], |tracer, ended, traced| {
+        assert_eq!(ended.code(), Some(0), "{ended}");
+        assert_eq!(traced.warned, ["/usr/bin/su"], "{tracer:?}: {}", traced.text);
+        assert!(ended.err().contains("warning: /usr/bin/su: "), "{ended}");
+    });
+}
+
+#[test]
+fn nothing_is_left_behind() {
+    if skip(&[Need::Polecat, Need::Rootfs]) {
+        return;
+    }
+    for tracer in Tracer::ALL {
+        if skip(tracer.needs()) {
+            continue;
+        }
+        let scratch = Scratch::new();
+        let root_before = names(&debian().join("var/lib"));
+        let line = "mkdir /var/lib/made; echo ready; sleep 1000 & exec sleep 1000";
+        let mut command = tracer.command(&scratch, &[], &debian(), &["sh", "-c", line]);
+        let mut child = exec::spawn(
+            command
+                .stdout(std::process::Stdio::piped())
+                .stdin(std::process::Stdio::null()),
+        );
+        wait::until("both sleep", || {
+            family(child.id())
+                .iter()
+                .filter(|process| process.name() == "sleep")
+                .count()
+                == 2
+        });
+        let all = family(child.id());
+        child.kill().expect("a child of ours");
+        child.wait().expect("a child of ours");
+        wait_for_end(&all);
+        let mounted = std::fs::read_to_string("/proc/self/mountinfo").expect("the mounts");
+        let of_the_run = [scratch.path(), &debian()].map(|path| format!(" {}", path.display()));
+        let left = mounted
+            .lines()
+            .find(|line| of_the_run.iter().any(|path| line.contains(path)));
+        assert_eq!(left, None, "{tracer:?}");
+        assert_eq!(
+            names(&debian().join("var/lib")),
+            root_before,
+            "{tracer:?}: the root file system stays as it is"
+        );
+        assert_eq!(names(&scratch.join("out")), [""; 0], "{tracer:?}: no half trace");
+    }
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Traces as root, packs with what was seen, and runs that in every place.
+fn packs_with_its_trace(words: &[&str], missing_without: bool, check: impl Fn(Place, &Ended)) {
+    if skip(&[Need::Polecat, Need::Rootfs, Need::Root, Need::Overlay]) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let _traced = Tracer::Root.run(&scratch, &[], &debian(), words).success();
+    let file = Tracer::file(&scratch);
+    let option = ["--trace", file.to_str().expect("UTF-8")];
+    let bundle = Bundle::debian(&option, words);
+    for place in Place::ALL {
+        if !skip(place.needs()) {
+            check(place, &bundle.run(place, [""; 0]).success());
+        }
+    }
+    if missing_without && !skip(Place::RootUnpack.needs()) {
+        let ended = Bundle::debian(&[], words).run(Place::RootUnpack, [""; 0]);
+        assert_ne!(ended.code(), Some(0), "the trace brings nothing: {ended}");
+    }
+}
+
+#[test]
+fn python_is_packed_with_the_modules_that_it_was_seen_to_load() {
+    let code = "import json, ssl; print(json.dumps(ssl.OPENSSL_VERSION.split()[0]))";
+    packs_with_its_trace(&["python3", "-c", code], true, |place, ended| {
+        assert_eq!(ended.out(), "\"OpenSSL\"\n", "{place}");
+    });
+}
+
+#[test]
+fn a_shell_is_packed_with_its_helpers_and_the_directories_that_it_writes_to() {
+    let line = "mkdir /var/lib/dpkg/made && echo x | sed s/x/y/ > /var/lib/dpkg/made/f && cat /var/lib/dpkg/made/f";
+    packs_with_its_trace(&["bash", "-c", line], true, |place, ended| {
+        assert_eq!(ended.out(), "y\n", "{place}");
+    });
+}
+
+#[test]
+fn a_plan_says_what_a_trace_brought_and_what_is_gone() {
+    if skip(&[Need::Polecat, Need::Rootfs]) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let polecat = Polecat::new(&scratch);
+    let trace = |name: &str, lines: &[&str]| {
+        let text = format!("{{\"polecatTrace\":1,\"commands\":[[\"x\"]]}}\n{}\n", lines.join("\n"));
+        scratch.file(name, text)
+    };
+    let one = trace(
+        "one",
+        &[
+            r#"{"path":"/bin/cat","kinds":["exec"]}"#,
+            r#"{"path":"/etc/apt","kinds":["list"]}"#,
+            r#"{"path":"/etc/shadow","kinds":["open"]}"#,
+            r#"{"path":"/gone","kinds":["open"]}"#,
+            r#"{"path":"/never","kinds":["missing"]}"#,
+            r#"{"path":"/usr/bin","kinds":["list"]}"#,
+        ],
+    );
+    let two = trace(
+        "two",
+        &[
+            r#"{"path":"/bin/cat","kinds":["stat"]}"#,
+            r#"{"path":"/var/spool","kinds":["create-parent"]}"#,
+        ],
+    );
+    let merged = scratch.join("merged");
+    let arguments = ["trace", "--merge"]
+        .map(Into::into)
+        .into_iter()
+        .chain([one.clone(), two.clone()]);
+    let _quiet = polecat.run(arguments.chain(["-o".into(), merged.clone()])).success();
+    let plan = |traces: &[&Path]| {
+        let mut arguments = vec![Path::new("plan")];
+        for trace in traces {
+            arguments.extend([Path::new("--trace"), trace]);
+        }
+        let root = debian();
+        arguments.extend([root.as_path(), Path::new("/bin/true")]);
+        polecat.run(arguments).success().out()
+    };
+    let (apart, together) = (plan(&[&one, &two]), plan(&[&merged]));
+    assert_eq!(apart, together);
+    for (expected, times) in [
+        ("(--trace: exec, stat)", 1),
+        ("/etc/apt/apt.conf.d  (--trace", 1),
+        ("/var/spool  (--trace: create-parent)", 1),
+        (
+            "warning: /gone: is in a trace (open), but not in the root file system",
+            1,
+        ),
+        ("warning: /etc/shadow: left out though it was traced", 1),
+        (" /etc/shadow  (", 0),
+        ("never", 0),
+        (" /usr/bin/perl  (", 0),
+        // Not what is in a listed directory's directories.
+        (" /etc/apt/apt.conf.d/", 0),
+    ] {
+        assert_eq!(apart.matches(expected).count(), times, "{expected}:\n{apart}");
+    }
+}
+
+#[test]
+fn what_is_no_trace_is_told() {
+    if skip(&[Need::Polecat, Need::Rootfs]) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let polecat = Polecat::new(&scratch);
+    for (text, said) in [
+        ("", "is not a trace"),
+        ("{\"polecatTrace\":9}", "is of version 9"),
+        ("{\"polecatTrace\":1}\n{\"path\":\"x\"}\n", "line 2: no absolute path"),
+    ] {
+        let file = scratch.file("a.trace", text);
+        let words = [
+            Path::new("plan"),
+            Path::new("--trace"),
+            &file,
+            &debian(),
+            Path::new("true"),
+        ]
+        .map(Path::to_owned);
+        let ended = polecat.run(words).exits(1);
+        assert!(ended.err().contains(said) && ended.err().contains("(try: "), "{ended}");
+    }
+}
+
+#[test]
+fn a_program_of_the_whole_screen_is_traced_on_a_terminal() {
+    if skip(&[Need::Polecat, Need::Rootfs]) {
+        return;
+    }
+    for tracer in Tracer::ALL {
+        if skip(tracer.needs()) {
+            continue;
+        }
+        let scratch = Scratch::new();
+        let mut command = tracer.command(&scratch, &[], &debian(), &["top"]);
+        let mut terminal = support::pty::Terminal::start(&mut command, 24, 80);
+        terminal.expect("PID USER");
+        terminal.send("q");
+        let (status, _) = terminal.end();
+        assert!(status.success(), "{tracer:?}: {status}");
+        let traced = Traced::read(&Tracer::file(&scratch));
+        assert!(
+            traced.has_end("/x/xterm", "open"),
+            "{tracer:?}: terminfo: {}",
+            traced.text
+        );
+    }
+}
