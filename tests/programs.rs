@@ -96,7 +96,8 @@ fn ls_of_the_root_shows_the_image() {
 
 #[test]
 fn bash_runs_a_command_line() {
-    let line = "echo $((BASHPID < 9)) $((6 * 7)); for i in {1..3}; do echo line $i; done | (while read a b; do echo $b; done)";
+    let line =
+        "echo $((BASHPID < 9)) $((6 * 7)); for i in {1..3}; do echo line $i; done | (while read a b; do echo $b; done)";
     everywhere(&[], &["bash"], &["-c", line], |place, _, ended| {
         assert_eq!(ended.out(), "1 42\n1\n2\n3\n", "{place}: {ended}");
     });

@@ -215,6 +215,53 @@ fn programs_with_more_rights_run_without_them_and_that_is_said() {
 }
 
 #[test]
+fn directories_that_are_shared_are_not_traced() {
+    if skip(&[Need::Polecat, Need::Rootfs]) {
+        return;
+    }
+    for tracer in Tracer::ALL {
+        if skip(tracer.needs()) {
+            continue;
+        }
+        let scratch = Scratch::new();
+        scratch.file("data/file", "of the data\n");
+        scratch.file("work/file", "of the work\n");
+        let bind = format!("{}:/opt/data", scratch.join("data").display());
+        let line = "cat /opt/data/file file; ls /opt/data; cat /opt/data/none";
+        let ended = tracer.run(&scratch, &["--bind", &bind], &debian(), &["sh", "-c", line]);
+        assert_eq!(ended.out(), "of the data\nof the work\nfile\n", "{ended}");
+        let traced = Traced::read(&Tracer::file(&scratch));
+        assert_none(tracer, &traced, &["/opt/data", scratch.path().to_str().expect("UTF-8")]);
+    }
+}
+
+#[test]
+fn this_machine_is_traced_without_the_home_directory() {
+    if skip(&[Need::Polecat]) {
+        return;
+    }
+    for tracer in Tracer::ALL {
+        if skip(tracer.needs()) {
+            continue;
+        }
+        let scratch = Scratch::new();
+        scratch.file("home/file", "of the home\n");
+        let ended = tracer.run(
+            &scratch,
+            &[],
+            Path::new("/"),
+            &["sh", "-c", "cat ~/file; : > ~/made; pwd"],
+        );
+        let work = scratch.join("work");
+        assert_eq!(ended.out(), format!("of the home\n{}\n", work.display()), "{ended}");
+        let traced = Traced::read(&Tracer::file(&scratch));
+        assert!(traced.has_end("/cat", "exec"), "{}", traced.text);
+        assert_none(tracer, &traced, &[scratch.path().to_str().expect("UTF-8")]);
+        assert!(scratch.join("home/made").exists(), "as when the bundle is run");
+    }
+}
+
+#[test]
 fn nothing_is_left_behind() {
     if skip(&[Need::Polecat, Need::Rootfs]) {
         return;

@@ -131,7 +131,10 @@ impl Climber<'_> {
     }
 
     fn plan(&self, root: &Path) -> Result<Plan, RungError> {
-        let survey = Survey::take(root, plan::questions(self.inputs))?;
+        let mut survey = Survey::take(root, plan::questions(self.inputs))?;
+        if let Source::Directory(_) = self.source {
+            survey.forgive_the_hosts_own(root, Path::new(HOST));
+        }
         Ok(plan::plan(self.inputs, &survey))
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use bundle::manifest::{Isolation, Process};
 
 use crate::control::Control;
+use crate::host::Shared;
 use crate::image::VerifiedImage;
 use crate::verify::Verified;
 
@@ -36,6 +37,8 @@ pub(crate) struct Job {
     pub(crate) contain: bool,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) control: Control,
+    /// Directories of the host that the caller names, beside those that are shared by themselves.
+    pub(crate) binds: Vec<Shared>,
 }
 
 impl Job {
@@ -53,6 +56,7 @@ impl Job {
             contain: isolation.contain || control.contain,
             arguments,
             control,
+            binds: Vec::new(),
         }
     }
 

@@ -145,6 +145,7 @@ impl Entered {
             host: &planned.host,
             contain: planned.job.contain,
             cwd: planned.job.process.cwd.as_deref().map(Path::new),
+            binds: &planned.job.binds,
         };
         let source = &planned.job.source;
         let climber = Climber {

@@ -141,6 +141,9 @@ pub(super) struct TraceArgs {
     /// Run nothing: put these traces together
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "output", conflicts_with = "rootfs")]
     pub(super) merge: Vec<PathBuf>,
+    /// Share a directory of this machine, at the same place or at PATH; nothing in it is traced (repeatable)
+    #[arg(long, value_name = "DIR[:PATH]")]
+    pub(super) bind: Vec<PathBuf>,
     /// End when the command ends, and with it what it left in the background, instead of waiting for that
     #[arg(long)]
     pub(super) exit_with_main: bool,

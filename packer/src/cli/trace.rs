@@ -1,12 +1,15 @@
 //! `polecat trace`: runs a command as its bundle would, and writes down what it uses.
 
+use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use bundle::manifest::Isolation;
 use runtime::Control;
 use runtime::exit::{self, End};
+use runtime::host::Shared;
 use runtime::trace::{Traced, Until, trace_directory};
 
 use super::args::TraceArgs;
@@ -22,6 +25,7 @@ pub(super) fn run(args: TraceArgs) -> Result<(), CliError> {
     let TraceArgs {
         output,
         merge,
+        bind,
         rootfs,
         command,
         env,
@@ -51,7 +55,8 @@ pub(super) fn run(args: TraceArgs) -> Result<(), CliError> {
     } else {
         Until::AllEnd
     };
-    let Traced { end, events } = execute(&options, until)?;
+    let binds = bind.iter().map(|bind| shared(bind)).collect::<Result<_, _>>()?;
+    let Traced { end, events } = execute(&options, runtime::trace::Options { until, binds })?;
     if let End::Failed(error) = end {
         return Err(CliError::Run(error));
     }
@@ -72,7 +77,7 @@ pub(super) fn read_all(paths: &[PathBuf]) -> Result<Trace, CliError> {
     Ok(all)
 }
 
-fn execute(options: &PackOptions, until: Until) -> Result<Traced, CliError> {
+fn execute(options: &PackOptions, how: runtime::trace::Options) -> Result<Traced, CliError> {
     let control = Control::from_variables(|name| std::env::var_os(name)).map_err(CliError::Control)?;
     let rootfs = Rootfs::open(&options.rootfs)?;
     let (entry, search_path) = crate::closure::find_command(&rootfs, &options.request.command)?;
@@ -80,7 +85,30 @@ fn execute(options: &PackOptions, until: Until) -> Result<Traced, CliError> {
     let isolation = Isolation {
         contain: options.contain,
     };
-    trace_directory(rootfs.path(), process, &isolation, control, until).map_err(CliError::Run)
+    trace_directory(rootfs.path(), process, &isolation, control, how).map_err(CliError::Run)
+}
+
+/// `DIR` or `DIR:PATH`. A directory whose name has a colon is given with its path.
+fn shared(bind: &Path) -> Result<Shared, CliError> {
+    let (directory, path) = split(bind);
+    let source = directory.canonicalize().map_err(|source| CliError::Open {
+        path: directory.clone(),
+        source,
+    })?;
+    let path = std::path::absolute(path.unwrap_or(directory)).map_err(|source| CliError::Open {
+        path: bind.to_owned(),
+        source,
+    })?;
+    Ok(Shared { path, source })
+}
+
+fn split(bind: &Path) -> (PathBuf, Option<PathBuf>) {
+    let bytes = bind.as_os_str().as_bytes();
+    let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
+    match bytes.iter().rposition(|&byte| byte == b':') {
+        Some(colon) if bytes[colon + 1..].starts_with(b"/") => (path(&bytes[..colon]), Some(path(&bytes[colon + 1..]))),
+        _ => (bind.to_owned(), None),
+    }
 }
 
 fn default_output(command: &[std::ffi::OsString]) -> PathBuf {
@@ -118,6 +146,23 @@ fn report(path: &Path, trace: &Trace) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn directories_and_where_they_are_seen() {
+        for (bind, directory, path) in [
+            ("/data", "/data", None),
+            ("data", "data", None),
+            ("/data:/srv", "/data", Some("/srv")),
+            ("/a:b:/srv", "/a:b", Some("/srv")),
+            ("/a:b", "/a:b", None),
+        ] {
+            assert_eq!(
+                split(Path::new(bind)),
+                (directory.into(), path.map(PathBuf::from)),
+                "{bind}"
+            );
+        }
+    }
 
     #[test]
     fn the_file_is_called_as_the_command() {

@@ -116,7 +116,7 @@ fn refusal(shared: &Shared, survey: &Survey) -> Option<Refusal> {
 }
 
 /// Whether `outer` shows `inner` at its path already.
-fn shows(outer: &Shared, inner: &Shared) -> bool {
+pub(super) fn shows(outer: &Shared, inner: &Shared) -> bool {
     match (
         inner.path.strip_prefix(&outer.path),
         inner.source.strip_prefix(&outer.source),

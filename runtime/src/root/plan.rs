@@ -31,6 +31,8 @@ pub struct Inputs<'a> {
     pub contain: bool,
     /// Working directory that the manifest asks for.
     pub cwd: Option<&'a Path>,
+    /// Directories of the host that the caller names, wherever the image may hold something.
+    pub binds: &'a [Shared],
 }
 
 /// What is to be done.
@@ -53,11 +55,12 @@ pub struct Plan {
 pub fn questions(inputs: Inputs<'_>) -> Questions {
     let mut directories: Vec<PathBuf> = MOUNT_POINTS.iter().map(|(path, _)| path.into()).collect();
     directories.push("/etc".into());
-    let contents = if inputs.contain {
+    let mut contents = if inputs.contain {
         Vec::new()
     } else {
         binds::questions(inputs.host)
     };
+    contents.extend(inputs.binds.iter().map(|bind| bind.path.clone()));
     Questions { directories, contents }
 }
 
@@ -72,27 +75,35 @@ pub fn plan(inputs: Inputs<'_>, survey: &Survey) -> Plan {
     };
     let home = home(host, contain);
     let mut mounts = system(host, contain);
-    let (mut cwd, mut refused) = (None, Vec::new());
+    let (mut cwd, mut refused, mut already) = (None, Vec::new(), Vec::new());
     if let Some(binds) = shared {
-        mounts.extend(binds.shared.into_iter().map(|shared| {
-            let Shared { path, source } = shared;
-            Op::Bind(Bind {
-                source,
-                path,
-                kind: BindKind::Shared,
-                optional: true,
-            })
-        }));
+        already.clone_from(&binds.shared);
+        mounts.extend(binds.shared.into_iter().map(|shared| bind(shared, true)));
         (cwd, refused) = (binds.cwd, binds.refused);
     }
+    let named = inputs.binds.iter();
+    let named = named.filter(|named| !already.iter().any(|outer| binds::shows(outer, named)));
+    mounts.extend(named.cloned().map(|named| bind(named, false)));
     let cwd = inputs.cwd.map(Path::to_owned).or(cwd).unwrap_or_else(|| "/".into());
+    let mut layer = layer(host, &home, survey);
+    layer.extend(shared_points(&mounts, survey));
     Plan {
-        layer: layer(host, &home, survey),
+        layer,
         mounts,
         home,
         cwd,
         refused,
     }
+}
+
+fn bind(shared: Shared, optional: bool) -> Op {
+    let Shared { path, source } = shared;
+    Op::Bind(Bind {
+        source,
+        path,
+        kind: BindKind::Shared,
+        optional,
+    })
 }
 
 /// Where the app's `$HOME` is: the caller's, or in a closed box a directory that exists in most images or is private.
@@ -102,6 +113,23 @@ fn home(host: &Facts, contain: bool) -> PathBuf {
         (true, 0) => "/root".into(),
         (true, _) => "/tmp".into(),
     }
+}
+
+/// Places for what is shared, where the image has none. Made in the layer, which is the caller's where the directories of the
+/// image may be somebody else's.
+fn shared_points(mounts: &[Op], survey: &Survey) -> Vec<Entry> {
+    let is_covered = |path: &Path| MOUNT_POINTS.iter().any(|(point, _)| path.starts_with(point));
+    let shared = mounts.iter().filter_map(|op| match op {
+        Op::Bind(bind) if bind.kind == BindKind::Shared => Some(&bind.path),
+        _ => None,
+    });
+    shared
+        .filter(|path| !is_covered(path) && survey.standing(path) == Standing::Missing)
+        .map(|path| Entry::Directory {
+            path: path.clone(),
+            mode: 0o755,
+        })
+        .collect()
 }
 
 /// Mount points that the image lacks, and what it cannot know: names of hosts and of the caller.
@@ -175,158 +203,4 @@ pub fn writable_limit(memory: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tests::{facts, survey};
-    use super::*;
-
-    fn planned(host: &Facts, contain: bool, cwd: Option<&str>, held: &[(&str, Standing)]) -> Plan {
-        let inputs = Inputs {
-            host,
-            contain,
-            cwd: cwd.map(Path::new),
-        };
-        let Questions { directories, contents } = questions(inputs);
-        plan(inputs, &survey(&[directories, contents].concat(), held))
-    }
-
-    const WHOLE: &[(&str, Standing)] = &[
-        ("/proc", Standing::Directory),
-        ("/sys", Standing::Directory),
-        ("/dev", Standing::Directory),
-        ("/tmp", Standing::Directory),
-        ("/run", Standing::Directory),
-        ("/etc", Standing::Directory),
-    ];
-
-    fn ada() -> Facts {
-        Facts {
-            home: Some(Shared {
-                path: "/home/ada".into(),
-                source: "/home/ada".into(),
-            }),
-            cwd: Some("/home/ada/work".into()),
-            ..facts()
-        }
-    }
-
-    fn bound(plan: &Plan, kind: BindKind) -> Vec<&str> {
-        plan.mounts
-            .iter()
-            .filter_map(|op| match op {
-                Op::Bind(bind) if bind.kind == kind => bind.path.to_str(),
-                _ => None,
-            })
-            .collect()
-    }
-
-    #[test]
-    fn missing_mount_points_are_made_and_links_replaced() {
-        let mut held = WHOLE.to_vec();
-        held[1] = ("/sys", Standing::Missing);
-        held[3] = ("/tmp", Standing::Other);
-        let plan = planned(&facts(), false, None, &held);
-        let made: Vec<_> = plan
-            .layer
-            .iter()
-            .filter(|op| matches!(op, Entry::Directory { .. }))
-            .collect();
-        assert_eq!(
-            made,
-            [
-                &Entry::Directory {
-                    path: "/sys".into(),
-                    mode: 0o555
-                },
-                &Entry::Directory {
-                    path: "/tmp".into(),
-                    mode: 0o1777
-                },
-            ]
-        );
-    }
-
-    #[test]
-    fn files_of_the_host_and_names_of_the_caller() {
-        let host = Facts {
-            files: vec![("/etc/hosts", b"127.0.0.1 localhost\n".to_vec())],
-            ..facts()
-        };
-        let cases: [(Standing, &[&str]); 3] = [
-            (Standing::Directory, &["/etc/hosts", "/etc/passwd", "/etc/group"]),
-            (Standing::Missing, &["/etc/hosts", "/etc/passwd", "/etc/group"]),
-            (Standing::Other, &[]),
-        ];
-        for (etc, expected) in cases {
-            let mut held = WHOLE.to_vec();
-            held[5] = ("/etc", etc);
-            let plan = planned(&host, false, None, &held);
-            let files: Vec<_> = plan
-                .layer
-                .iter()
-                .filter_map(|op| match op {
-                    Entry::File { path, .. } => path.to_str(),
-                    _ => None,
-                })
-                .collect();
-            assert_eq!(files, expected, "{etc:?}");
-        }
-    }
-
-    #[test]
-    fn a_closed_box_shares_nothing() {
-        let open = planned(&ada(), false, None, WHOLE);
-        assert_eq!(bound(&open, BindKind::Shared), ["/home/ada"]);
-        assert_eq!(
-            (open.cwd.to_str(), open.home.to_str()),
-            (Some("/home/ada/work"), Some("/home/ada"))
-        );
-        let closed = planned(&ada(), true, None, WHOLE);
-        assert_eq!(bound(&closed, BindKind::Shared), [""; 0]);
-        assert_eq!((closed.cwd.to_str(), closed.home.to_str()), (Some("/"), Some("/tmp")));
-        assert!(closed.mounts.contains(&Op::Mount {
-            path: "/proc".into(),
-            system: System::Proc { or_host: false }
-        }));
-        let root = Facts { uid: 0, ..ada() };
-        assert_eq!(planned(&root, true, None, WHOLE).home, Path::new("/root"));
-    }
-
-    #[test]
-    fn the_manifests_working_directory_wins() {
-        assert_eq!(planned(&ada(), false, Some("/srv"), WHOLE).cwd, Path::new("/srv"));
-        assert_eq!(planned(&ada(), true, Some("/srv"), WHOLE).cwd, Path::new("/srv"));
-        assert_eq!(planned(&facts(), false, None, WHOLE).cwd, Path::new("/"));
-    }
-
-    #[test]
-    fn only_user_0_is_kept_from_governing_the_host() {
-        for (uid, protected) in [(0, GOVERNING.len()), (1000, 0)] {
-            let plan = planned(&Facts { uid, ..facts() }, false, None, WHOLE);
-            let count = plan.mounts.iter().filter(|op| matches!(op, Op::Protect { .. })).count();
-            assert_eq!(count, protected, "{uid}");
-        }
-    }
-
-    #[test]
-    fn what_is_shared_comes_after_what_it_lies_in() {
-        let host = Facts {
-            cwd: Some("/tmp/x".into()),
-            ..facts()
-        };
-        let plan = planned(&host, false, None, WHOLE);
-        let position = |wanted: &dyn Fn(&Op) -> bool| plan.mounts.iter().position(wanted).unwrap();
-        let tmp = position(&|op| matches!(op, Op::Mount { path, .. } if path == Path::new("/tmp")));
-        let cwd = position(&|op| matches!(op, Op::Bind(bind) if bind.path == Path::new("/tmp/x")));
-        assert!(tmp < cwd);
-        assert!(
-            matches!(
-                plan.mounts[0],
-                Op::Mount {
-                    system: System::Proc { .. },
-                    ..
-                }
-            ),
-            "protected files lie in it"
-        );
-    }
-}
+mod tests;

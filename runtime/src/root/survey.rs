@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
@@ -80,6 +80,16 @@ impl Survey {
         })
     }
 
+    /// Directories of the tree below `root` that are the very directories of `host`: sharing them hides nothing, so they
+    /// count as empty.
+    pub fn forgive_the_hosts_own(&mut self, root: &Path, host: &Path) {
+        for (path, standing) in &mut self.standings {
+            if *standing == Standing::Full && is_same(&inside(root, path), &inside(host, path)) {
+                *standing = Standing::Empty;
+            }
+        }
+    }
+
     /// What is at `path`. A path that was not asked for counts as taken.
     #[must_use]
     pub fn standing(&self, path: &Path) -> Standing {
@@ -107,8 +117,20 @@ fn stand(root: &Path, path: &Path) -> Result<Standing, SurveyError> {
     Ok(Standing::Directory)
 }
 
+fn inside(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| {
+        let metadata = fs::symlink_metadata(path).ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
 fn look_into(root: &Path, path: &Path) -> Result<Standing, SurveyError> {
-    let place = root.join(path.strip_prefix("/").unwrap_or(path));
+    let place = inside(root, path);
     let mut entries = match fs::read_dir(&place) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Standing::Full),
@@ -214,6 +236,13 @@ mod tests {
         }
         let survey = outside;
         assert_eq!(survey.standing(Path::new("/srv")), Standing::Other, "not asked for");
+        let other = std::env::temp_dir();
+        for (host, expected) in [(&root, Standing::Empty), (&other, Standing::Full)] {
+            let mut survey = inside.clone();
+            survey.forgive_the_hosts_own(&root, host);
+            assert_eq!(survey.standing(Path::new("/etc")), expected);
+            assert_eq!(survey.standing(Path::new("/users")), Standing::Other);
+        }
         assert_eq!(survey.passwd.as_deref(), Some(&b"root:x:0:0::/:\n"[..]));
         assert_eq!(survey.group, None, "a link is not followed");
         fs::remove_dir_all(&root).unwrap();

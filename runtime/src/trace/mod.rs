@@ -27,12 +27,22 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use crate::control::Control;
 use crate::error::Error;
 use crate::exit::End;
+use crate::host::Shared;
 use crate::run::{directory_job, supervise};
 use place::errno;
 use tracer::Tracer;
 
 pub use event::{Event, What};
 pub use tracer::Until;
+
+/// How to trace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// When it ends.
+    pub until: Until,
+    /// More directories of the host for the command to see; nothing in them is noted.
+    pub binds: Vec<Shared>,
+}
 
 /// A run and what was seen of it.
 #[derive(Debug)]
@@ -53,7 +63,7 @@ pub fn trace_directory(
     process: Process,
     isolation: &Isolation,
     control: Control,
-    until: Until,
+    options: Options,
 ) -> Result<Traced, Error> {
     let failed = |step| move |errno: Errno| Error::Monitor { step, errno };
     // In memory, and gone with the last who has it.
@@ -62,8 +72,9 @@ pub fn trace_directory(
     let own = log
         .try_clone()
         .map_err(|error| failed("make the log of the trace")(errno(&error)))?;
-    let tracer = Tracer::new(log, until).map_err(failed("make a socket"))?;
-    let job = directory_job(root, process, isolation, Vec::new(), control)?;
+    let tracer = Tracer::new(log, options.until).map_err(failed("make a socket"))?;
+    let mut job = directory_job(root, process, isolation, Vec::new(), control)?;
+    job.binds = options.binds;
     let end = supervise(job, tracer).unwrap_or_else(End::Failed);
     let events = read(own).map_err(|error| failed("read the log of the trace")(errno(&error)))?;
     Ok(Traced {
