@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+pub(super) use self::trace::TraceArgs;
 use crate::options::Asked;
 
 /// Words that are verbs when they come first. Everything else begins the form without a verb, which packs.
@@ -53,17 +54,6 @@ Examples:
   polecat --include '/usr/lib/python3*/**' /srv/debian python3
   polecat --also sh --also less /srv/debian git
   polecat --contain --env LANG=C.UTF-8 /srv/debian ./opt/server --port 8080";
-
-const TRACE_AFTER_HELP: &str = "\
-The command runs in namespaces of its own on the root file system, which stays as it is: what is written there is gone afterwards.
-Home and current directory are shared, as when a bundle is run. Everything after COMMAND belongs to the command.
-
-Examples:
-  polecat trace /srv/debian git log        git.trace
-  polecat --trace git.trace /srv/debian git
-  polecat trace --merge a.trace b.trace --output git.trace
-
-Exit status: the command's; 125 it could not be run, 126 and 127 it was not executable, not found; else as `polecat --help` says.";
 
 /// Packs a program and all it needs into one signed file that runs everywhere.
 #[derive(Debug, Parser)]
@@ -129,42 +119,6 @@ pub(super) struct PlanArgs {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) subject: Subject,
-}
-
-/// `polecat trace`.
-#[derive(Debug, Args)]
-#[command(after_help = TRACE_AFTER_HELP)]
-pub(super) struct TraceArgs {
-    /// The trace to write [default: COMMAND.trace in the current directory]
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-    /// Run nothing: put these traces together
-    #[arg(long, value_name = "FILE", num_args = 1.., requires = "output", conflicts_with = "rootfs")]
-    pub(super) merge: Vec<PathBuf>,
-    /// Share a directory of this machine, at the same place or at PATH; nothing in it is traced (repeatable)
-    #[arg(long, value_name = "DIR[:PATH]")]
-    pub(super) bind: Vec<PathBuf>,
-    /// End when the command ends, and with it what it left in the background, instead of waiting for that
-    #[arg(long)]
-    pub(super) exit_with_main: bool,
-    /// Set a variable for the program, over the caller's (repeatable)
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub(super) env: Vec<String>,
-    /// Directory inside that the program is started in [default: the caller's]
-    #[arg(long, value_name = "DIR")]
-    pub(super) workdir: Option<String>,
-    /// Share neither home, current directory nor environment of the caller with the program
-    #[arg(long)]
-    pub(super) contain: bool,
-    /// Print nothing but errors
-    #[arg(short, long)]
-    pub(super) quiet: bool,
-    /// Directory that holds a root file system; `/` is this machine's
-    #[arg(value_name = "ROOTFS", required_unless_present = "merge")]
-    pub(super) rootfs: Option<PathBuf>,
-    /// Program, looked up in the root file system's own PATH, and its arguments
-    #[arg(value_names = ["COMMAND", "ARG"], required_unless_present = "merge", num_args = 1.., trailing_var_arg = true)]
-    pub(super) command: Vec<OsString>,
 }
 
 /// What is packed.
@@ -410,3 +364,4 @@ impl RecipeArgs {
 
 #[cfg(test)]
 mod tests;
+mod trace;

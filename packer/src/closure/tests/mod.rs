@@ -16,6 +16,7 @@ use crate::plan::{Node, WarningKind};
 mod base_set;
 mod commands;
 mod contents;
+mod traces;
 
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
