@@ -66,7 +66,7 @@ fn check_sizes() -> Result<(), Errno> {
         libc::syscall(
             libc::SYS_seccomp,
             libc::c_ulong::from(libc::SECCOMP_GET_NOTIF_SIZES),
-            0_u64,
+            libc::c_ulong::from(0_u8),
             &raw mut sizes,
         )
     };

@@ -97,7 +97,7 @@ impl Observer for Tracer {
 
     fn hint(&self) -> Option<String> {
         Some(
-            "a trace needs Linux 5.5 or newer with seccomp, and its listeners not forbidden by a container engine"
+            "trace on x86_64 or aarch64 with Linux 5.5 or newer, and where no container engine has forbidden seccomp's listeners or uses one itself"
                 .into(),
         )
     }
