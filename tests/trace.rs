@@ -275,7 +275,7 @@ fn an_interrupt_ends_what_the_command_left_and_the_trace_is_whole() {
             continue;
         }
         let scratch = Scratch::new();
-        let line = "setsid sleep 1000 & cat /etc/issue; exit 3";
+        let line = "setsid sleep 1000 & cat /etc/issue > /dev/null; exit 3";
         let mut command = tracer.command(&scratch, &["-q"], &debian(), &["sh", "-c", line]);
         let mut child = exec::spawn(command.stdin(std::process::Stdio::null()));
         let sleeps = |all: &[Process]| {
@@ -306,13 +306,9 @@ fn nothing_is_left_behind() {
         }
         let scratch = Scratch::new();
         let root_before = names(&debian().join("var/lib"));
-        let line = "mkdir /var/lib/made; echo ready; sleep 1000 & exec sleep 1000";
+        let line = "mkdir /var/lib/made 2> /dev/null; sleep 1000 & exec sleep 1000";
         let mut command = tracer.command(&scratch, &[], &debian(), &["sh", "-c", line]);
-        let mut child = exec::spawn(
-            command
-                .stdout(std::process::Stdio::piped())
-                .stdin(std::process::Stdio::null()),
-        );
+        let mut child = exec::spawn(command.stdin(std::process::Stdio::null()));
         wait::until("both sleep", || {
             family(child.id())
                 .iter()
