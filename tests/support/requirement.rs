@@ -27,6 +27,8 @@ pub enum Need {
     Polecat,
     /// The Debian root file system: `POLECAT_TEST_ROOTFS`.
     Rootfs,
+    /// The root file system with the programs of the cases: `POLECAT_TEST_CASES_ROOTFS`.
+    CasesRootfs,
 }
 
 impl Need {
@@ -41,6 +43,7 @@ impl Need {
             Self::Tool(name) => format!("tool:{name}"),
             Self::Polecat => "polecat".to_owned(),
             Self::Rootfs => "rootfs".to_owned(),
+            Self::CasesRootfs => "cases".to_owned(),
         }
     }
 
@@ -64,6 +67,10 @@ impl Need {
                 let there = set_path("POLECAT_TEST_ROOTFS").is_some();
                 (there, "POLECAT_TEST_ROOTFS is not set: cargo xtask test".to_owned())
             }
+            Self::CasesRootfs => (
+                set_path("POLECAT_TEST_CASES_ROOTFS").is_some(),
+                "POLECAT_TEST_CASES_ROOTFS is not set: cargo xtask cases".to_owned(),
+            ),
         };
         (!there).then_some(what)
     }
@@ -115,6 +122,15 @@ pub fn tool(name: &str) -> PathBuf {
 #[must_use]
 pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
+}
+
+/// The root file system with the programs of the cases.
+///
+/// # Panics
+/// Where there is none: ask for [`Need::CasesRootfs`] first.
+#[must_use]
+pub fn cases_rootfs() -> PathBuf {
+    set_path("POLECAT_TEST_CASES_ROOTFS").expect("POLECAT_TEST_CASES_ROOTFS: ask for Need::CasesRootfs first")
 }
 
 pub(crate) fn set_path(variable: &str) -> Option<PathBuf> {

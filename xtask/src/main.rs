@@ -8,6 +8,7 @@ use clap::Parser;
 
 mod bench;
 mod build;
+mod cases;
 mod error;
 mod leftovers;
 mod paths;
@@ -18,6 +19,7 @@ mod size;
 mod suite;
 
 use error::Error;
+use rootfs::Rootfs;
 
 /// Build and test glue of polecat.
 #[derive(Debug, Parser)]
@@ -27,8 +29,14 @@ enum Verb {
     Test(suite::Options),
     /// Install (Debian, root) or name what the tests and the build need.
     Setup,
-    /// Make the test root file system where it is missing, and print its path.
-    Rootfs,
+    /// Make a root file system of the tests where it is missing, and print its path.
+    Rootfs {
+        /// Which.
+        #[arg(value_enum, default_value_t = Rootfs::Tests)]
+        which: Rootfs,
+    },
+    /// Pack real programs and see that they work; prints a table, and all about what failed.
+    Cases(cases::Options),
     /// Print the sizes of the stub and the packer.
     Size,
     /// Measure start times of packed programs, and the time and memory of packing.
@@ -52,11 +60,12 @@ fn run(verb: Verb) -> Result<(), Error> {
     match verb {
         Verb::Test(options) => suite::test(&options),
         Verb::Setup => setup::setup(),
-        Verb::Rootfs => {
+        Verb::Rootfs { which } => {
             setup::setup()?;
-            println!("{}", rootfs::ensure()?.display());
+            println!("{}", rootfs::ensure(which)?.display());
             Ok(())
         }
+        Verb::Cases(options) => cases::cases(&options),
         Verb::Size => size::print(),
         Verb::Bench(options) => bench::bench(&options),
         Verb::Measure(options) => bench::measure::measure(&options),

@@ -1,4 +1,4 @@
-//! The Debian root file system that the tests pack from: made once for each recipe and kept between runs.
+//! The Debian root file systems that the tests pack from: each made once for its recipe and kept between runs.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,22 +10,58 @@ use sha2::{Digest as _, Sha256};
 use crate::error::Error;
 use crate::{paths, programs};
 
-/// What `fixtures/rootfs` asks for.
+/// A root file system that there is a recipe for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Rootfs {
+    /// The small one of most tests.
+    Tests,
+    /// The one with the programs of the cases.
+    Cases,
+    /// The one of the cases for another architecture.
+    CasesArm64,
+}
+
+impl Rootfs {
+    /// Where the recipe is, in the workspace.
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Tests => "fixtures/rootfs",
+            Self::Cases => "fixtures/cases/rootfs",
+            Self::CasesArm64 => "fixtures/cases/rootfs-arm64",
+        }
+    }
+
+    /// What the names of its trees begin with.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Tests => "rootfs",
+            Self::Cases => "cases",
+            Self::CasesArm64 => "cases-arm64",
+        }
+    }
+}
+
+/// What a recipe asks for.
+#[derive(Default)]
 struct Recipe {
     suite: String,
     variant: String,
+    /// Debian's name; none for this machine's.
+    architecture: Option<String>,
     packages: Vec<String>,
+    /// Lines for sh, run on the finished tree, which is their `$1`.
+    hooks: Vec<String>,
     /// Files laid over the tree: path on this machine, path in the tree, permissions.
     files: Vec<(PathBuf, PathBuf, u32)>,
     /// Hexadecimal digest of all of the above, contents included.
     digest: String,
 }
 
-/// Path of the test root file system, made now if it is not there. Two processes that ask at once make it once.
-pub(crate) fn ensure() -> Result<PathBuf, Error> {
-    let recipe = Recipe::read(&paths::workspace().join("fixtures/rootfs"))?;
+/// Path of a root file system, made now if it is not there. Two processes that ask at once make it once.
+pub(crate) fn ensure(rootfs: Rootfs) -> Result<PathBuf, Error> {
+    let recipe = Recipe::read(&paths::workspace().join(rootfs.folder()))?;
     let cache = paths::cache()?;
-    let tree = cache.join(format!("rootfs-{}", recipe.digest));
+    let tree = cache.join(format!("{}-{}", rootfs.name(), recipe.digest));
     if tree.is_dir() {
         return Ok(tree);
     }
@@ -43,7 +79,7 @@ impl Recipe {
     fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("recipe.conf");
         let text = fs::read_to_string(&path).map_err(Error::file("read", &path))?;
-        let (mut suite, mut variant, mut packages) = (String::new(), String::new(), Vec::new());
+        let mut recipe = Self::default();
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -56,23 +92,20 @@ impl Recipe {
             let (key, value) = line.split_once('=').ok_or_else(malformed)?;
             let value = value.trim().to_owned();
             match key.trim() {
-                "suite" => suite = value,
-                "variant" => variant = value,
-                "package" => packages.push(value),
+                "suite" => recipe.suite = value,
+                "variant" => recipe.variant = value,
+                "architecture" => recipe.architecture = Some(value),
+                "package" => recipe.packages.push(value),
+                "hook" => recipe.hooks.push(value),
                 _ => return Err(malformed()),
             }
         }
         let root = folder.join("files");
-        let mut files = Vec::new();
-        collect_files(&root, Path::new("/"), &mut files)?;
-        let digest = digest(&text, &files)?;
-        Ok(Self {
-            suite,
-            variant,
-            packages,
-            files,
-            digest,
-        })
+        if root.is_dir() {
+            collect_files(&root, Path::new("/"), &mut recipe.files)?;
+        }
+        recipe.digest = digest(&text, &recipe.files)?;
+        Ok(recipe)
     }
 
     /// Makes the tree beside `tree` and renames it, so that what has the name is whole.
@@ -81,7 +114,7 @@ impl Recipe {
         if partial.exists() {
             fs::remove_dir_all(&partial).map_err(Error::file("remove", &partial))?;
         }
-        eprintln!("xtask: making the test root file system {}", tree.display());
+        eprintln!("xtask: making the root file system {}", tree.display());
         let mode = if nix::unistd::geteuid().is_root() {
             "root"
         } else {
@@ -93,11 +126,17 @@ impl Recipe {
             .arg(format!("--mode={mode}"))
             .arg(format!("--variant={}", self.variant))
             .arg(format!("--include={}", self.packages.join(",")));
+        if let Some(architecture) = &self.architecture {
+            mmdebstrap.arg(format!("--architectures={architecture}"));
+        }
         for (from, to, permissions) in &self.files {
             let (from, to) = (quoted(from), quoted(to));
             mmdebstrap.arg(format!(
                 "--customize-hook=install -D -m {permissions:o} {from} \"$1\"{to}"
             ));
+        }
+        for hook in &self.hooks {
+            mmdebstrap.arg(format!("--customize-hook={hook}"));
         }
         mmdebstrap
             .arg(&self.suite)

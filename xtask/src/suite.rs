@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::error::Error;
 use crate::leftovers::{self, Before};
+use crate::rootfs::Rootfs;
 use crate::{build, paths, programs, rootfs, setup};
 
 /// What to run.
@@ -37,7 +38,7 @@ struct Given {
 /// Sets up, builds, runs everything, and looks for leftovers.
 pub(crate) fn test(options: &Options) -> Result<(), Error> {
     setup::setup()?;
-    let rootfs = rootfs::ensure()?;
+    let rootfs = rootfs::ensure(Rootfs::Tests)?;
     let packer = build::packer()?;
     let temporary = make_temporary()?;
     let given = Given {
@@ -98,7 +99,7 @@ impl Given {
 }
 
 /// A directory that ordinary users may pass through: bundles in it are started as one.
-fn make_temporary() -> Result<tempfile::TempDir, Error> {
+pub(crate) fn make_temporary() -> Result<tempfile::TempDir, Error> {
     let base = std::env::temp_dir();
     let directory = tempfile::Builder::new()
         .prefix("polecat-test-")

@@ -56,7 +56,7 @@ pub(crate) fn bench(options: &Options) -> Result<(), Error> {
     open_to_all(scratch.path())?;
     let bench = Bench {
         packer: build::packer()?,
-        rootfs: rootfs::ensure()?,
+        rootfs: rootfs::ensure(rootfs::Rootfs::Tests)?,
         scratch,
     };
     if options.only != Some(Half::Packing) {
