@@ -7,6 +7,8 @@
 mod case;
 #[path = "cases/keyboard.rs"]
 mod keyboard;
+#[path = "cases/missing.rs"]
+mod missing;
 #[path = "cases/packed.rs"]
 mod packed;
 #[path = "cases/report.rs"]
@@ -21,10 +23,10 @@ use std::sync::{Mutex, PoisonError};
 use support::requirement::skip;
 use support::{Need, Scratch};
 
-use case::Case;
-use packed::Closure;
+use case::{Case, Use};
+use packed::{Closure, Packed};
 use report::{Outcome, Report};
-use sandbox::{Harness, Who};
+use sandbox::{Harness, Place, Who};
 
 /// In so many cases both uses pass when the closure is what the packer knows by itself. To be raised, never lowered.
 const BOTH_PASS_AT_LEAST: usize = 34;
@@ -120,17 +122,39 @@ fn run_all(tree: Tree) -> Report {
 
 fn run_case(case: &Case, tree: Tree, rootfs: &Path, harness: &Harness) -> Outcome {
     let scratch = Scratch::new();
-    let mount_point = scratch.open_directory("mount-point");
-    let both = |tree: &Path, who| [&case.a, &case.b].map(|use_| harness.check(case, use_, tree, &mount_point, who));
+    let whole = Place {
+        tree: rootfs.to_owned(),
+        mount_point: scratch.open_directory("mount-point"),
+        who: Who::Root,
+    };
+    // Twice: some uses sleep for a while and then expect that another program is ready, which a busy machine breaks.
+    let check = |use_, place| {
+        harness
+            .check(case, use_, place)
+            .or_else(|_| harness.check(case, use_, place))
+    };
+    let both = |place: &Place| [&case.a, &case.b].map(|use_| check(use_, place));
     let (size, uses) = match tree {
-        Tree::Whole => (None, Ok(both(rootfs, Who::Root))),
+        Tree::Whole => (None, Ok(both(&whole))),
         Tree::Packed(closure) => {
             let who = if case.wants_root() { Who::Root } else { Who::User };
             match packed::pack(case, rootfs, closure, who, &scratch) {
-                Ok(packed) => {
-                    let uses = both(&packed.tree, who);
-                    keep(case, &packed.tree);
-                    (Some(packed.size), Ok(uses))
+                Ok(Packed { tree, size }) => {
+                    let place = Place {
+                        tree,
+                        mount_point: whole.mount_point.clone(),
+                        who,
+                    };
+                    let mut uses = both(&place);
+                    if missing::is_wanted() {
+                        for (use_, result) in [&case.a, &case.b].into_iter().zip(&mut uses) {
+                            if let Err(failure) = result {
+                                failure.missing = find_missing(harness, case, use_, &whole, &place);
+                            }
+                        }
+                    }
+                    keep(case, &place.tree);
+                    (Some(size), Ok(uses))
                 }
                 Err(why) => (None, Err(why)),
             }
@@ -141,6 +165,18 @@ fn run_case(case: &Case, tree: Tree, rootfs: &Path, harness: &Harness) -> Outcom
         size,
         uses,
     }
+}
+
+/// Runs a use in the whole root file system and in what was packed, below strace(1), and compares.
+fn find_missing(harness: &Harness, case: &Case, use_: &Use, whole: &Place, packed: &Place) -> Vec<String> {
+    let traces = Scratch::new();
+    let trace = |name: &str, place: &Place| {
+        let directory = traces.open_directory(name);
+        let _ran = harness.run(case, use_, place, Some(&directory));
+        directory
+    };
+    let (in_whole, in_packed) = (trace("whole", whole), trace("packed", packed));
+    missing::describe(&whole.tree, &packed.tree, &in_whole, &in_packed)
 }
 
 /// Moves an extracted tree away for somebody to look at, where `cargo xtask cases --keep` asks for it.

@@ -25,8 +25,8 @@ pub(crate) struct Use {
     pub(crate) output: String,
 }
 
-/// The needs of a case that changes to another user than root, so that one id inside is not enough.
-const OTHER_USERS: [&str; 3] = ["setuid", "pam", "writable"];
+/// The needs of a case that changes to other users or groups, or gives files to them: one id inside is not enough.
+const OTHER_IDS: [&str; 4] = ["ids", "setuid", "pam", "writable"];
 
 impl Case {
     /// All that the description holds.
@@ -56,7 +56,7 @@ impl Case {
     pub(crate) fn wants_root(&self) -> bool {
         self.needs
             .iter()
-            .any(|need| need.starts_with("uid:") || OTHER_USERS.contains(&need.as_str()))
+            .any(|need| need.starts_with("uid:") || OTHER_IDS.contains(&need.as_str()))
     }
 
     /// The keys to type, where it runs on a terminal.

@@ -59,6 +59,15 @@ impl Who {
     }
 }
 
+/// Where uses are run.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) tree: PathBuf,
+    /// An empty directory.
+    pub(crate) mount_point: PathBuf,
+    pub(crate) who: Who,
+}
+
 /// How a use ended.
 #[derive(Debug)]
 pub(crate) struct Ran {
@@ -73,6 +82,8 @@ pub(crate) struct Ran {
 pub(crate) struct Failure {
     use_: Use,
     ran: Ran,
+    /// What it looked for and did not find, where somebody wants to know.
+    pub(crate) missing: Vec<String>,
 }
 
 impl fmt::Display for Failure {
@@ -88,7 +99,9 @@ impl fmt::Display for Failure {
         for line in &lines[lines.len().saturating_sub(40)..] {
             writeln!(f, "    | {line}")?;
         }
-        Ok(())
+        self.missing
+            .iter()
+            .try_for_each(|line| writeln!(f, "    missing: {line}"))
     }
 }
 
@@ -119,33 +132,33 @@ impl Harness {
         Self { scratch }
     }
 
-    /// Runs a use in `tree` and judges it. `mount_point` is an empty directory.
-    pub(crate) fn check(
-        &self,
-        case: &Case,
-        use_: &Use,
-        tree: &Path,
-        mount_point: &Path,
-        who: Who,
-    ) -> Result<(), Failure> {
-        let mut command = self.command(case, use_, tree, mount_point, who);
-        let ran = match case.keys() {
-            Some(keys) => run_on_terminal(&mut command, &keyboard::parse(keys)),
-            None => run(&mut command),
-        };
+    /// Runs a use and judges it.
+    pub(crate) fn check(&self, case: &Case, use_: &Use, place: &Place) -> Result<(), Failure> {
+        let ran = self.run(case, use_, place, None);
         if ran.status.and_then(|status| status.code()) == Some(use_.status) && matches(&use_.output, &ran.printed) {
             Ok(())
         } else {
             Err(Failure {
                 use_: use_.clone(),
                 ran,
+                missing: Vec::new(),
             })
         }
     }
 
-    fn command(&self, case: &Case, use_: &Use, tree: &Path, mount_point: &Path, who: Who) -> Command {
-        let mut command = who.command(Path::new("unshare"));
-        if who == Who::User {
+    /// Runs a use, below strace(1) if there is a directory for its files.
+    pub(crate) fn run(&self, case: &Case, use_: &Use, place: &Place, trace: Option<&Path>) -> Ran {
+        let mut command = self.command(case, use_, place);
+        command.args(trace);
+        match case.keys() {
+            Some(keys) => run_on_terminal(&mut command, &keyboard::parse(keys)),
+            None => run(&mut command),
+        }
+    }
+
+    fn command(&self, case: &Case, use_: &Use, place: &Place) -> Command {
+        let mut command = place.who.command(Path::new("unshare"));
+        if place.who == Who::User {
             command.args(["--user", "--map-root-user"]);
         }
         command
@@ -160,7 +173,7 @@ impl Harness {
                 "--kill-child",
             ])
             .arg(self.scratch.join("run-case.sh"))
-            .args([tree, mount_point])
+            .args([&place.tree, &place.mount_point])
             .args(["busybox", "inputs", ""].map(|name| self.scratch.join(name)))
             .arg(case.needs.join(" "))
             .arg(&use_.run)

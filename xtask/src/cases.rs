@@ -21,6 +21,9 @@ pub(crate) struct Options {
     /// More options for every `polecat pack`, separated by blanks.
     #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
     packed_options: Option<String>,
+    /// For each use that fails, name the files that it looked for in vain, or used in the whole root file system only.
+    #[arg(long)]
+    missing: bool,
     /// Keep each extracted tree, as DIR/NAME.
     #[arg(long, value_name = "DIR")]
     keep: Option<std::path::PathBuf>,
@@ -57,6 +60,9 @@ pub(crate) fn cases(options: &Options) -> Result<(), Error> {
     if let Some(directory) = &options.keep {
         let directory = std::path::absolute(directory).map_err(Error::file("find", directory))?;
         command.env("POLECAT_TEST_CASES_KEEP", directory);
+    }
+    if options.missing {
+        command.env("POLECAT_TEST_CASES_MISSING", "1");
     }
     programs::run(&mut command)
 }

@@ -30,6 +30,7 @@ const END_TO_END: &str = "polecat-tests";
 struct Given {
     packer: PathBuf,
     rootfs: PathBuf,
+    cases_rootfs: PathBuf,
     /// All temporary files go below this, so that what is left can be seen.
     temporary: PathBuf,
     quick: bool,
@@ -39,11 +40,13 @@ struct Given {
 pub(crate) fn test(options: &Options) -> Result<(), Error> {
     setup::setup()?;
     let rootfs = rootfs::ensure(Rootfs::Tests)?;
+    let cases_rootfs = rootfs::ensure(Rootfs::Cases)?;
     let packer = build::packer()?;
     let temporary = make_temporary()?;
     let given = Given {
         packer,
         rootfs,
+        cases_rootfs,
         temporary: temporary.path().to_owned(),
         quick: options.quick,
     };
@@ -90,6 +93,7 @@ impl Given {
             .arg("test")
             .env("POLECAT_BIN", &self.packer)
             .env("POLECAT_TEST_ROOTFS", &self.rootfs)
+            .env("POLECAT_TEST_CASES_ROOTFS", &self.cases_rootfs)
             .env("TMPDIR", &self.temporary);
         if self.quick {
             command.env("POLECAT_TEST_QUICK", "1");
