@@ -128,7 +128,7 @@ fn run_case(case: &Case, tree: Tree, rootfs: &Path, harness: &Harness) -> Outcom
         who: Who::Root,
     };
     // Twice: some uses sleep for a while and then expect that another program is ready, which a busy machine breaks.
-    let check = |use_, place| {
+    let check = |use_: &Use, place: &Place| {
         harness
             .check(case, use_, place)
             .or_else(|_| harness.check(case, use_, place))
