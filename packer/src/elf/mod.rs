@@ -4,6 +4,7 @@
 //! Sources: the gABI (System V ABI, chapters 4 and 5), `elf(5)`, and for what is refused glibc's `elf/dl-load.c` and the kernel's
 //! `fs/binfmt_elf.c`.
 
+mod note;
 mod read;
 mod store;
 mod symbols;
@@ -144,6 +145,8 @@ pub struct ElfFacts {
     pub imports: Vec<&'static str>,
     /// Those of [`WATCHED_EXPORTS`] that it defines.
     pub exports: Vec<&'static str>,
+    /// Sonames of what it says that it opens with dlopen(3).
+    pub opens: Vec<Vec<u8>>,
 }
 
 impl ElfFacts {

@@ -7,8 +7,9 @@ use std::os::unix::fs::FileExt;
 use goblin::container::{Container, Ctx, Endian};
 use goblin::elf::dynamic::{self, Dynamic};
 use goblin::elf::header::{self, Header};
-use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, ProgramHeader};
+use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader};
 
+use super::note;
 use super::symbols::{self, SymbolTable};
 use super::{Class, Dependency, DependencyTag, ElfError, ElfFacts, Encoding, Fault, FileType, Target};
 use crate::rootfs::errno_of;
@@ -19,6 +20,8 @@ const HEAD: usize = 4096;
 const MAX_DYNAMIC: u64 = 64 * 1024;
 /// Most bytes of the dynamic string table that are read; the largest libraries have a few MiB.
 const MAX_STRINGS: u64 = 64 * 1024 * 1024;
+/// Longest PT_NOTE that is read; a kilobyte is much.
+const MAX_NOTES: u64 = 64 * 1024;
 /// Longest interpreter path the kernel takes, with its NUL: PATH_MAX.
 const MAX_INTERPRETER: u64 = 4096;
 
@@ -98,6 +101,7 @@ pub(super) fn read(source: &(impl Source + ?Sized)) -> Result<ElfFacts, ElfError
         depaudit: None,
         imports: Vec::new(),
         exports: Vec::new(),
+        opens: file.opened()?,
     };
     if let Some(dynamic) = file.dynamic()? {
         facts.has_dynamic = true;
@@ -241,6 +245,20 @@ impl<S: Source + ?Sized> Segments<'_, S> {
             _ => return self.damaged(Fault::Interpreter),
         }
         Ok(Some(path))
+    }
+
+    /// What the notes say that it opens. Damaged notes are nobody's business.
+    fn opened(&self) -> Result<Vec<Vec<u8>>, ElfError> {
+        let mut sonames = Vec::new();
+        let notes = self.headers.iter().filter(|segment| segment.p_type == PT_NOTE);
+        for segment in notes.filter(|segment| segment.p_filesz <= MAX_NOTES) {
+            let bytes = self
+                .source
+                .read(segment.p_offset, segment.p_filesz)
+                .map_err(|error| ElfError::Read(errno_of(&error)))?;
+            sonames.extend(note::sonames(&bytes, segment.p_align, self.ctx));
+        }
+        Ok(sonames)
     }
 
     /// File offset of an address, and how many bytes of its segment follow it in the file.

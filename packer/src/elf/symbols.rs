@@ -46,6 +46,29 @@ pub const WATCHED_IMPORTS: &[&str] = &[
     "gethostbyaddr",
     "getnameinfo",
     "getservbyname",
+    // Time zones.
+    "localtime",
+    "localtime_r",
+    "tzset",
+    "mktime",
+    "strftime",
+    // Character sets and messages.
+    "iconv_open",
+    "bindtextdomain",
+    // These open libraries.
+    "dlopen",
+    // These start other programs.
+    "execl",
+    "execle",
+    "execlp",
+    "execv",
+    "execve",
+    "execvp",
+    "execvpe",
+    "posix_spawn",
+    "posix_spawnp",
+    "g_spawn_async",
+    "g_spawn_sync",
 ];
 
 /// Definitions that make musl take a file for a second libc: `load_library` in `ldso/dynlink.c`.
