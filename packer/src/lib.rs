@@ -8,12 +8,14 @@
 pub mod cli;
 pub mod closure;
 pub mod elf;
+pub mod evidence;
 pub mod image;
 pub mod ldso;
 pub mod options;
 pub mod packages;
 pub mod plan;
 pub mod rootfs;
+pub mod rules;
 pub mod seal;
 pub mod stubs;
 pub mod trace;

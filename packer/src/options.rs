@@ -1,13 +1,16 @@
 //! What was asked for, made sense of: every value is valid, every default filled in. Nothing is looked up on the disk.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use crate::closure::Request;
+use crate::closure::{Extent, Locales, Request};
+use crate::evidence::EvidenceKind;
 use crate::image::ImageOptions;
 use crate::rootfs::{Pattern, PatternError, RootPath};
+use crate::rules::{RuleSet, RulesError};
 
 /// zstd level where none is given; mksquashfs's default, too. A bundle is made once and copied often: on a Debian tree of 283 MB level 15
 /// packs 6 % smaller than 9 at seven times its cost (36 seconds of one core); 19 saves 1 % more and costs another two and a half times.
@@ -34,6 +37,8 @@ pub struct PackOptions {
     pub rootfs: PathBuf,
     /// What is looked up in it.
     pub request: Request,
+    /// How far the closure goes.
+    pub reach: Reach,
     /// Where the bundle goes.
     pub output: PathBuf,
     /// The image's settings.
@@ -54,6 +59,40 @@ pub struct PackOptions {
     pub traces: Vec<PathBuf>,
 }
 
+/// How far the closure goes beyond what the loaders read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// Whether rules apply.
+    pub with_rules: bool,
+    /// Whether packages are taken whole.
+    pub whole_packages: bool,
+    /// Directories with more rules.
+    pub rules: Vec<PathBuf>,
+    /// Kinds of evidence that are followed.
+    pub evidence: BTreeSet<EvidenceKind>,
+    /// Locales beside C.
+    pub locales: Locales,
+}
+
+impl Reach {
+    /// Reads the rules.
+    ///
+    /// # Errors
+    /// [`RulesError`]
+    pub fn extent(&self) -> Result<Extent, RulesError> {
+        let rules = match self.with_rules {
+            true => RuleSet::load(&self.rules)?,
+            false => RuleSet::none(),
+        };
+        Ok(Extent {
+            rules,
+            evidence: self.evidence.clone(),
+            locales: self.locales.clone(),
+            whole_packages: self.whole_packages,
+        })
+    }
+}
+
 /// The same as it was typed. A missing value asks for the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
@@ -69,6 +108,14 @@ pub struct Asked {
     pub include: Vec<String>,
     /// `--exclude`.
     pub exclude: Vec<String>,
+    /// `--closure`: `elf`, `rules`, `package` or `all`.
+    pub closure: String,
+    /// `--no-evidence`.
+    pub no_evidence: Vec<String>,
+    /// `--rules`.
+    pub rules: Vec<PathBuf>,
+    /// `--locale`.
+    pub locale: Option<String>,
     /// `--level`.
     pub level: Option<i32>,
     /// `--block-size`.
@@ -207,6 +254,7 @@ impl Asked {
             .try_for_each(|pattern| check_pattern(pattern))?;
         self.env.iter().try_for_each(|variable| check_variable(variable))?;
         let workdir = self.workdir.as_deref().map(workdir).transpose()?;
+        let reach = self.reach();
         Ok(PackOptions {
             image: self.image()?,
             name: name(self.name, command)?,
@@ -220,6 +268,7 @@ impl Asked {
                 workdir: workdir.as_deref().map(RootPath::new),
             },
             workdir,
+            reach,
             rootfs: self.rootfs,
             output,
             env: self.env,
@@ -227,6 +276,23 @@ impl Asked {
             stub: self.stub,
             traces: self.traces,
         })
+    }
+
+    fn reach(&self) -> Reach {
+        let with_rules = matches!(self.closure.as_str(), "" | "rules" | "all");
+        let followed = |kind: &EvidenceKind| with_rules && !self.no_evidence.iter().any(|word| word == kind.name());
+        let locales = match self.locale.as_deref() {
+            None | Some("") => Locales::None,
+            Some("all") => Locales::All,
+            Some(list) => Locales::Some(list.split(',').map(|name| name.trim().to_owned()).collect()),
+        };
+        Reach {
+            with_rules,
+            whole_packages: matches!(self.closure.as_str(), "package" | "all"),
+            rules: self.rules.clone(),
+            evidence: EvidenceKind::ALL.into_iter().filter(followed).collect(),
+            locales,
+        }
     }
 
     fn image(&self) -> Result<ImageOptions, OptionsError> {

@@ -164,6 +164,22 @@ pub enum ReasonKind {
     Base,
     /// terminfo, because a terminal library is in the closure.
     Terminfo,
+    /// A rule; the detail is its name.
+    Rule,
+    /// A library that an ELF note says is opened: `.note.dlopen`.
+    DlopenNote,
+    /// A library named in the constants of what opens libraries.
+    LibraryName,
+    /// A path in the constants of a program or its libraries, or in a script.
+    PathMention,
+    /// A program named in the constants of one that starts programs, or in a shell script.
+    CommandMention,
+    /// A module that a script imports.
+    Import,
+    /// The package of a program, or one that it depends on; the detail is its name.
+    Package,
+    /// A locale that was asked for.
+    Locale,
     /// The base set's threads rule: libgcc_s, which glibc loads on pthread_cancel and pthread_exit.
     ThreadCancel,
 }

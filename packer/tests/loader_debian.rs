@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oracle::Trace;
-use polecat::closure::{Request, plan};
+use polecat::closure::{Extent, Request, plan};
 use polecat::elf::{ElfFacts, ElfStore};
 use polecat::ldso::{Cause, Loader, Main, Process};
 use polecat::rootfs::{Kind, RootPath, Rootfs};
@@ -329,7 +329,7 @@ fn packed_programs_behave_as_in_the_whole_root() {
             include,
             ..Request::default()
         };
-        let Ok(plan) = plan(&rootfs, &request) else {
+        let Ok(plan) = plan(&rootfs, &request, &Extent::elf()) else {
             println!("not in this root: {command}");
             continue;
         };

@@ -13,7 +13,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use oracle::Trace;
-use polecat::closure::{Request, plan};
+use polecat::closure::{Extent, Request, plan};
 use polecat::elf::ElfStore;
 use polecat::ldso::{Cause, Loader, Main, Process};
 use polecat::plan::{Plan, WarningKind};
@@ -174,7 +174,7 @@ impl Fixture {
             ..Request::default()
         };
         let rootfs = Rootfs::open(&self.root).expect("a root file system");
-        plan(&rootfs, &request).unwrap_or_else(|error| panic!("{}: {error}", self.name))
+        plan(&rootfs, &request, &Extent::elf()).unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 }
 

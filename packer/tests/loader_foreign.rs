@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use polecat::closure::{Request, plan};
+use polecat::closure::{Extent, Request, plan};
 use polecat::plan::ReasonKind;
 use polecat::rootfs::{RootPath, Rootfs};
 
@@ -79,6 +79,7 @@ fn an_arm64_program_is_followed_from_its_tree_alone() {
             command: "prog".into(),
             ..Request::default()
         },
+        &Extent::elf(),
     )
     .expect("a plan");
     assert_eq!(plan.architecture, "aarch64");

@@ -9,13 +9,8 @@ use support::{Polecat, Scratch, exec};
 use crate::case::Case;
 use crate::sandbox::Who;
 
-/// What a person adds who wants a program to speak other languages, or to know other zones and encodings.
-const OPTIONS_OF_NEEDS: [(&str, &[&str]); 4] = [
-    ("locale", &["--include", "/usr/lib/locale/**"]),
-    ("nls", &["--include", "/usr/share/locale/**"]),
-    ("tz", &["--include", "/usr/share/zoneinfo/**"]),
-    ("gconv", &["--include", "/usr/lib/x86_64-linux-gnu/gconv/**"]),
-];
+/// What a case may need of which a person says that it is wanted, and says it so.
+const WITH_LOCALES: (&[&str], &[&str]) = (&["locale", "nls", "tz", "gconv"], &["--locale", "all"]);
 
 /// How the closure is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +49,9 @@ pub(crate) fn pack(
     match closure {
         Closure::Static => {}
     }
-    for (need, options) in OPTIONS_OF_NEEDS {
-        if case.needs.iter().any(|it| it == need) {
-            command.args(options);
-        }
+    let (needs, options) = WITH_LOCALES;
+    if case.needs.iter().any(|need| needs.contains(&need.as_str())) {
+        command.args(options);
     }
     if let Ok(more) = std::env::var("POLECAT_TEST_CASES_OPTIONS") {
         command.args(more.split_whitespace());

@@ -151,6 +151,19 @@ pub(super) struct RecipeArgs {
     /// Take along another program, looked up as the command is, with all that it needs (repeatable)
     #[arg(long, value_name = "PROGRAM")]
     pub(super) also: Vec<OsString>,
+    /// How far to go: what the loaders read; also what rules and the files themselves say; the programs' packages with all that they
+    /// depend on; or all of it
+    #[arg(long, value_name = "HOW", value_parser = ["elf", "rules", "package", "all"], default_value = "rules")]
+    pub(super) closure: String,
+    /// Do not follow this kind of evidence (repeatable)
+    #[arg(long, value_name = "KIND", value_parser = EVIDENCE)]
+    pub(super) no_evidence: Vec<String>,
+    /// Read more rules from the *.toml files of a directory (repeatable)
+    #[arg(long, value_name = "DIR")]
+    pub(super) rules: Vec<PathBuf>,
+    /// Take along locales beside C, with messages, character sets and time zones: names as in LANG, separated by commas, or `all`
+    #[arg(long, value_name = "LIST")]
+    pub(super) locale: Option<String>,
     /// Name that the bundle has for people [default: COMMAND]
     #[arg(long)]
     pub(super) name: Option<String>,
@@ -320,6 +333,17 @@ const LONG_VERSION: &str = concat!(
     env!("POLECAT_STUB_DESCRIPTION")
 );
 
+/// The words for the kinds of evidence.
+const EVIDENCE: [&str; 7] = [
+    "dlopen-notes",
+    "library-names",
+    "paths",
+    "commands",
+    "shell",
+    "imports",
+    "packages",
+];
+
 /// Is it the name of a verb?
 pub(super) fn is_verb(word: &OsStr) -> bool {
     VERBS.iter().any(|verb| word == *verb)
@@ -348,6 +372,10 @@ impl RecipeArgs {
             also: self.also,
             include: self.include,
             exclude: self.exclude,
+            closure: self.closure,
+            no_evidence: self.no_evidence,
+            rules: self.rules,
+            locale: self.locale,
             level: self.level,
             block_size: self.block_size,
             store_startup: self.store_startup,

@@ -16,6 +16,7 @@ use crate::closure::ClosureError;
 use crate::options::OptionsError;
 use crate::plan::{Warning, WarningKind};
 use crate::rootfs::{RootPath, RootfsError};
+use crate::rules::RulesError;
 use crate::seal::{OutputError, SealError};
 use crate::stubs::StubError;
 use crate::trace::TraceError;
@@ -41,6 +42,8 @@ pub(super) enum CliError {
     Options(OptionsError),
     /// The root file system as a whole.
     Rootfs(RootfsError),
+    /// The rules cannot be used.
+    Rules(RulesError),
     /// There is no plan.
     Closure(ClosureError),
     /// There is a plan, and the program would stop before its first instruction.
@@ -139,7 +142,7 @@ impl CliError {
     /// The status to exit with.
     pub(super) fn status(&self) -> u8 {
         match self {
-            Self::Options(_) | Self::Closure(ClosureError::Pattern(_)) => status::USAGE,
+            Self::Options(_) | Self::Rules(_) | Self::Closure(ClosureError::Pattern(_)) => status::USAGE,
             Self::CannotStart { .. } => status::NOT_FOUND,
             Self::Closure(error) if error.is_not_found() => status::NOT_FOUND,
             Self::Verify { source, .. } if !is_unreadable(source) => status::UNVERIFIED,
@@ -165,6 +168,7 @@ impl CliError {
             }
             Self::Rootfs(error) => error.hint(),
             Self::CannotStart { faults } => faults.first().map(fault_hint),
+            Self::Rules(error) => error.hint(),
             Self::Closure(error) => error.hint(),
             Self::Stub { source, .. } => source.hint(),
             Self::Seal(error) => error.hint(),
@@ -229,6 +233,7 @@ impl fmt::Display for CliError {
         match self {
             Self::Options(error) => error.fmt(f),
             Self::Rootfs(error) => error.fmt(f),
+            Self::Rules(error) => error.fmt(f),
             Self::Closure(error) => error.fmt(f),
             Self::CannotStart { faults } => {
                 let fault = |warning: &Warning| format!("{}: {}", warning.path, warning.message);
@@ -284,6 +289,7 @@ macro_rules! from {
 from!(
     Options(OptionsError),
     Rootfs(RootfsError),
+    Rules(RulesError),
     Closure(ClosureError),
     Seal(SealError),
     Output(OutputError),

@@ -54,7 +54,7 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
     // Before anything takes long.
     drop(OutputFile::create(&options.output)?);
     let rootfs = Rootfs::open(&options.rootfs)?;
-    let plan = crate::closure::plan(&rootfs, &options.request)?;
+    let plan = crate::closure::plan(&rootfs, &options.request, &options.reach.extent()?)?;
     check(&plan)?;
     let stub = Stub::choose(&plan.architecture, options.stub.as_deref()).map_err(|source| CliError::Stub {
         program: plan.entry.clone(),

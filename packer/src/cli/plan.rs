@@ -49,12 +49,61 @@ impl fmt::Display for Totals {
     }
 }
 
+/// What one kind of reason brought in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Share {
+    pub(super) kind: ReasonKind,
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+}
+
+impl Share {
+    /// The files of all kinds, most bytes first. A link's target counts as what the link does.
+    pub(super) fn all(plan: &Plan) -> Vec<Self> {
+        let mut shares: Vec<Self> = Vec::new();
+        for entry in plan.entries.values() {
+            let Some(bytes) = size(entry) else { continue };
+            let kind = origin(plan, &entry.reason);
+            let share = match shares.iter_mut().find(|share| share.kind == kind) {
+                Some(share) => share,
+                None => {
+                    shares.push(Self {
+                        kind,
+                        files: 0,
+                        bytes: 0,
+                    });
+                    let last = shares.len() - 1;
+                    &mut shares[last]
+                }
+            };
+            share.files += 1;
+            share.bytes += bytes;
+        }
+        shares.sort_by_key(|share| std::cmp::Reverse(share.bytes));
+        shares
+    }
+}
+
+/// The kind of the reason behind links.
+fn origin(plan: &Plan, reason: &Reason) -> ReasonKind {
+    let mut reason = reason;
+    // Chains are short; a damaged one is no longer than the plan.
+    for _ in 0..plan.entries.len() {
+        match reason.by.as_ref().and_then(|by| plan.entries.get(by)) {
+            Some(entry) if reason.kind == ReasonKind::Symlink => reason = &entry.reason,
+            _ => break,
+        }
+    }
+    reason.kind
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report<'a> {
     #[serde(flatten)]
     plan: &'a Plan,
     totals: Totals,
+    shares: Vec<Share>,
 }
 
 /// Plans and prints.
@@ -63,10 +112,14 @@ pub(super) fn run(args: PlanArgs) -> Result<(), CliError> {
     let mut options = recipe.asked(subject, std::env::var_os("SOURCE_DATE_EPOCH")).resolve()?;
     options.request.traces.push(trace::read_all(&options.traces)?);
     let rootfs = Rootfs::open(&options.rootfs)?;
-    let plan = crate::closure::plan(&rootfs, &options.request)?;
+    let plan = crate::closure::plan(&rootfs, &options.request, &options.reach.extent()?)?;
     let totals = Totals::of(&plan);
     if json {
-        output::print_json(&Report { plan: &plan, totals })?;
+        output::print_json(&Report {
+            plan: &plan,
+            totals,
+            shares: Share::all(&plan),
+        })?;
     } else {
         print(&plan, totals)?;
     }
@@ -80,6 +133,15 @@ fn print(plan: &Plan, totals: Totals) -> Result<(), CliError> {
             writeln!(out, "{}", entry_line(path, entry))?;
         }
         writeln!(out, "{totals}; starts {} on {}", plan.entry, plan.architecture)?;
+        for share in Share::all(plan) {
+            writeln!(
+                out,
+                "  {:20} {:>7}  {}",
+                rule(share.kind),
+                counted(share.files, "file"),
+                Bytes(share.bytes)
+            )?;
+        }
         for warning in &plan.warnings {
             writeln!(out, "{}", warning_line(warning))?;
         }
@@ -140,6 +202,14 @@ fn rule(kind: ReasonKind) -> &'static str {
         ReasonKind::Parent => "parent",
         ReasonKind::Base => "base set",
         ReasonKind::Terminfo => "terminfo",
+        ReasonKind::Rule => "rule",
+        ReasonKind::DlopenNote => "dlopen note",
+        ReasonKind::LibraryName => "library name",
+        ReasonKind::PathMention => "path mentioned",
+        ReasonKind::CommandMention => "command mentioned",
+        ReasonKind::Import => "import",
+        ReasonKind::Package => "package",
+        ReasonKind::Locale => "--locale",
         ReasonKind::ThreadCancel => "thread cancellation",
     }
 }

@@ -176,22 +176,35 @@ fn hide_password_hashes(follow: &mut Follow<'_>) -> Result<(), ClosureError> {
             continue;
         }
         let contents = follow.rootfs().read_file(&place.path, MAX_ETC)?;
-        if let Some(without) = without_hashes(&contents) {
+        if let Some(without) = without_hashes(&contents, b"x") {
             follow.entries.replace_contents(&place.path, without);
         }
     }
     Ok(())
 }
 
-/// The lines with `x` in place of each hash; none where there is no hash. `*`, `!` and the empty field are no hashes.
-fn without_hashes(contents: &[u8]) -> Option<Vec<u8>> {
+/// `/etc/shadow` or `/etc/gshadow` with every password locked, for programs that want it to be there.
+pub(super) fn add_locked(follow: &mut Follow<'_>, path: &RootPath, reason: &Reason) -> Result<(), ClosureError> {
+    let contents = match follow.rootfs().read_file(path, MAX_ETC) {
+        Ok(contents) => contents,
+        Err(error) if is_absence(error.errno()) || error.errno() == Errno::EACCES => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let contents = without_hashes(&contents, b"*").unwrap_or(contents);
+    follow.entries.add(path.as_bytes(), reason)?;
+    follow.entries.replace_contents(path, contents);
+    Ok(())
+}
+
+/// The lines with `locked` in place of each hash; none where there is no hash. `*`, `!` and the empty field are no hashes.
+fn without_hashes(contents: &[u8], locked: &[u8]) -> Option<Vec<u8>> {
     let mut hidden = false;
     let lines: Vec<Vec<u8>> = contents
         .split(|&byte| byte == b'\n')
         .map(|line| {
             let mut fields: Vec<&[u8]> = line.split(|&byte| byte == b':').collect();
             if let Some(password) = fields.get_mut(1).filter(|password| password.len() > 2) {
-                *password = b"x";
+                *password = locked;
                 hidden = true;
             }
             fields.join(&b':')
@@ -307,14 +320,14 @@ fn add_unwinder(follow: &mut Follow<'_>) -> Result<(), ClosureError> {
     Ok(())
 }
 
-fn glibc_loaders(follow: &Follow<'_>) -> Vec<Rc<Loader>> {
+pub(super) fn glibc_loaders(follow: &Follow<'_>) -> Vec<Rc<Loader>> {
     let mut loaders: Vec<_> = follow.loaders().filter(|loader| !loader.is_musl()).cloned().collect();
     loaders.sort_by(|a, b| a.interpreter.cmp(&b.interpreter));
     loaders
 }
 
 /// libc and its loader, which import from each other what they define.
-fn is_libc(facts: &ElfFacts) -> bool {
+pub(super) fn is_libc(facts: &ElfFacts) -> bool {
     facts
         .soname
         .as_deref()
@@ -356,7 +369,7 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(
-                without_hashes(contents.as_bytes()).as_deref(),
+                without_hashes(contents.as_bytes(), b"x").as_deref(),
                 expected.map(str::as_bytes),
                 "{contents}"
             );

@@ -60,6 +60,14 @@ impl<'a> Entries<'a> {
         (self.entries, self.warnings)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn paths(&self) -> impl Iterator<Item = &RootPath> {
+        self.entries.keys()
+    }
+
     pub(super) fn contains(&self, path: &RootPath) -> bool {
         self.entries.contains_key(path)
     }

@@ -8,9 +8,11 @@ mod base_set;
 mod command;
 mod entries;
 mod error;
+mod extend;
 mod follow;
 mod hard_links;
 mod include;
+mod privileges;
 mod processes;
 mod script;
 mod secrets;
@@ -26,9 +28,11 @@ use crate::plan::{Plan, Reason, ReasonKind};
 use crate::rootfs::{Pattern, PatternError, RootPath, Rootfs, printable};
 use crate::trace::Trace;
 use entries::Entries;
+use extend::Extension;
 use follow::Follow;
 
 pub use error::{ClosureError, InterpreterFault, ProgramFault};
+pub use extend::{Extent, Locales};
 
 /// What is to be packed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,11 +51,11 @@ pub struct Request {
     pub workdir: Option<RootPath>,
 }
 
-/// Follows the request to the end.
+/// Follows the request to the end: what loaders read, and beyond it as far as `extent` goes.
 ///
 /// # Errors
 /// See [`ClosureError`]. What may stop the app, but need not, is in the plan's warnings.
-pub fn plan(rootfs: &Rootfs, request: &Request) -> Result<Plan, ClosureError> {
+pub fn plan(rootfs: &Rootfs, request: &Request, extent: &Extent) -> Result<Plan, ClosureError> {
     let search_path = command::search_path(rootfs)?;
     let store = ElfStore::new(rootfs);
     let entries = Entries::new(rootfs, patterns(&request.exclude)?);
@@ -78,10 +82,13 @@ pub fn plan(rootfs: &Rootfs, request: &Request) -> Result<Plan, ClosureError> {
     for trace in &request.traces {
         traced::add(&mut follow, trace)?;
     }
-    follow.libraries()?;
+    let mut extension = Extension::new(&follow, extent)?;
+    extension.run(&mut follow)?;
     base_set::add(&mut follow, &entry)?;
+    extension.run(&mut follow)?;
     follow.report_missing()?;
     hard_links::check(&mut follow.entries)?;
+    privileges::check(&mut follow)?;
     if let Some(directory) = &request.workdir {
         workdir::check(&mut follow.entries, directory)?;
     }

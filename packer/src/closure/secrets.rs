@@ -14,8 +14,6 @@ const PATTERNS: &[&str] = &[
     "/etc/ssl/private/**",
     "/etc/pki/tls/private/**",
     "/etc/krb5.keytab",
-    "/etc/sudoers",
-    "/etc/sudoers.d/**",
     "/etc/NetworkManager/system-connections/**",
     "/etc/wpa_supplicant/**",
     "/etc/wireguard/**",

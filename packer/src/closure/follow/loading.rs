@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use goblin::elf::header;
 
-use super::{Demand, Follow};
+use super::{Demand, Follow, Kinds};
 use crate::closure::base;
 use crate::closure::error::{ClosureError, InterpreterFault};
 use crate::closure::processes::{self, Missing, Program, Role};
@@ -76,6 +76,34 @@ impl Follow<'_> {
         self.map_program(&program)?;
         self.programs.insert(place.path.clone(), program);
         Ok(())
+    }
+
+    /// Bytes that a program would bring: itself and what its loader maps, without what is mapped already.
+    pub(in crate::closure) fn cost(&mut self, place: &Resolution) -> Result<u64, ClosureError> {
+        let alone = place.metadata.size;
+        let Kinds::Elf(facts) = self.examine(place)? else {
+            return Ok(alone);
+        };
+        let Some(interpreter) = facts.interpreter.clone() else {
+            return Ok(alone);
+        };
+        let Ok(loader) = self.loader(&interpreter)? else {
+            return Ok(alone);
+        };
+        let main = Main {
+            path: place.path.clone(),
+            facts,
+            identity: place.metadata.identity,
+        };
+        let program = processes::load(loader, self.store, &main)?;
+        let mut cost = alone;
+        let objects = program.processes.first().map(|(_, process)| process.objects.as_slice());
+        for object in objects.unwrap_or_default().iter().filter(|object| object.by.is_some()) {
+            if !self.mapped.contains_key(&object.path) {
+                cost += self.rootfs().lstat(&object.path)?.size;
+            }
+        }
+        Ok(cost)
     }
 
     /// Is it for another machine than the first program?
@@ -191,6 +219,22 @@ impl Follow<'_> {
             }
         }
         Ok(missing.unwrap_or_default().into_iter().collect())
+    }
+
+    /// Opens a library by its name as the programs would, in each that finds it; none is missed.
+    pub(in crate::closure) fn open_by_name(&mut self, name: &[u8], reason: &Reason) -> Result<(), ClosureError> {
+        let mut loaders: Vec<Rc<Loader>> = self.loaders().cloned().collect();
+        loaders.sort_by(|a, b| a.interpreter.cmp(&b.interpreter));
+        for loader in loaders {
+            let missing = self.open_library(&loader, name, reason)?;
+            self.note_missing(missing.into_iter().filter(|(_, missing)| missing != name));
+        }
+        Ok(())
+    }
+
+    /// What is known of something mapped.
+    pub(in crate::closure) fn facts_of(&self, path: &RootPath) -> Option<Arc<ElfFacts>> {
+        self.mapped.get(path).cloned()
     }
 
     /// The loaders that may map a library for `target`: those of the programs, else the usual one.

@@ -29,6 +29,19 @@ pub(super) enum Demand {
     Optional,
 }
 
+/// A program or script that is run.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    /// The path that it was named by.
+    pub(super) named: RootPath,
+    /// The same without links.
+    pub(super) path: RootPath,
+    /// How far it is from what was asked for: 0 for that itself and its interpreters, 1 for what that starts.
+    pub(super) depth: usize,
+    /// Is it a script?
+    pub(super) script: bool,
+}
+
 /// The work list with all that is known so far.
 #[derive(Debug)]
 pub(super) struct Follow<'a> {
@@ -44,6 +57,8 @@ pub(super) struct Follow<'a> {
     /// The ELF files that the packed programs run or map.
     mapped: BTreeMap<RootPath, Arc<ElfFacts>>,
     missing: BTreeSet<(RootPath, Vec<u8>)>,
+    /// Programs and scripts in the order in which they were followed.
+    runs: Vec<Run>,
     /// What the first program is for.
     target: Option<Target>,
 }
@@ -60,6 +75,7 @@ impl<'a> Follow<'a> {
             libraries: Vec::new(),
             mapped: BTreeMap::new(),
             missing: BTreeSet::new(),
+            runs: Vec::new(),
             target: None,
         }
     }
@@ -75,6 +91,34 @@ impl<'a> Follow<'a> {
     /// The ELF files that the packed programs run or map.
     pub(super) fn mapped(&self) -> impl Iterator<Item = &ElfFacts> {
         self.mapped.values().map(Arc::as_ref)
+    }
+
+    /// The same with their paths.
+    pub(super) fn mapped_files(&self) -> impl Iterator<Item = (&RootPath, &Arc<ElfFacts>)> {
+        self.mapped.iter()
+    }
+
+    /// What is run, in the order in which it came to be known.
+    pub(super) fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// The libraries that a program itself names, by their paths without links.
+    pub(super) fn direct_libraries(&self, program: &RootPath) -> Vec<RootPath> {
+        let first = self.programs.get(program).and_then(|program| program.processes.first());
+        let objects = first.map(|(_, process)| process.objects.as_slice()).unwrap_or_default();
+        let direct = objects.iter().filter(|object| object.by == Some(0));
+        direct.map(|object| object.path.clone()).collect()
+    }
+
+    /// PATH of the root file system.
+    pub(super) fn search_path(&self) -> &'a str {
+        self.search_path
+    }
+
+    /// Grows whenever something is added.
+    pub(super) fn progress(&self) -> (usize, usize, usize) {
+        (self.entries.len(), self.mapped.len(), self.runs.len())
     }
 
     /// The loaders of the packed programs.
@@ -107,9 +151,21 @@ impl<'a> Follow<'a> {
         if !self.followed.insert(place.path.clone()) {
             return Ok(());
         }
+        let run = Run {
+            named: RootPath::new(path),
+            path: place.path.clone(),
+            depth: self.depth_of(reason),
+            script: false,
+        };
         let fault = match self.examine(&place)? {
-            Kinds::Elf(facts) => return self.executable(&place, facts, demand),
-            Kinds::Script(shebang) => return self.script(&place.path, &shebang, demand, depth),
+            Kinds::Elf(facts) => {
+                self.runs.push(run);
+                return self.executable(&place, facts, demand);
+            }
+            Kinds::Script(shebang) => {
+                self.runs.push(Run { script: true, ..run });
+                return self.script(&place.path, &shebang, demand, depth);
+            }
             Kinds::Not(fault) => fault,
         };
         match demand {
@@ -125,6 +181,22 @@ impl<'a> Follow<'a> {
                 );
                 Ok(())
             }
+        }
+    }
+
+    fn depth_of(&self, reason: &Reason) -> usize {
+        let asker = reason
+            .by
+            .as_ref()
+            .and_then(|by| self.runs.iter().find(|run| run.path == *by));
+        match (reason.kind, asker) {
+            (ReasonKind::Command | ReasonKind::Also, _) => 0,
+            (ReasonKind::Shebang, Some(script)) => script.depth,
+            // That a constant names a program is weak evidence that it is run.
+            (ReasonKind::PathMention, _) => 2,
+            (ReasonKind::CommandMention, Some(asker)) if !asker.script => asker.depth + 2,
+            (_, Some(asker)) => asker.depth + 1,
+            (_, None) => 1,
         }
     }
 

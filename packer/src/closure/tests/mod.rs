@@ -16,6 +16,7 @@ use crate::plan::{Node, WarningKind};
 mod base_set;
 mod commands;
 mod contents;
+mod extend;
 mod traces;
 
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
@@ -52,7 +53,11 @@ impl Tree {
     }
 
     fn try_plan(&self, request: &Request) -> Result<Plan, ClosureError> {
-        plan(&Rootfs::open(self.0.path()).expect("a directory"), request)
+        plan(
+            &Rootfs::open(self.0.path()).expect("a directory"),
+            request,
+            &Extent::elf(),
+        )
     }
 
     fn plan(&self, request: &Request) -> Plan {
