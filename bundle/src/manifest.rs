@@ -43,6 +43,9 @@ pub struct Manifest {
     /// How it is kept apart from the host.
     #[serde(deserialize_with = "object")]
     pub isolation: Isolation,
+    /// What packages the image is made of; none where the packer could not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<PackagesRecord>,
     /// Names of what a reader must know beyond version 1 to use the bundle as it is meant. Version 1 itself needs none; a
     /// reader refuses a name it does not know. (Fields that a reader does not know and no name asks for are ignored.)
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -85,6 +88,17 @@ pub struct HashTreeRecord {
     pub salt: String,
     /// Root digest, 64 lower-case hexadecimal digits.
     pub root_digest: String,
+}
+
+/// A section of kind 5. It is ignorable, so no signature covers it but through this record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackagesRecord {
+    /// Offset in the file.
+    pub offset: u64,
+    /// Length in bytes.
+    pub length: u64,
+    /// SHA-256 of those bytes, lower-case hexadecimal.
+    pub sha256: String,
 }
 
 /// The entry point.
@@ -155,8 +169,13 @@ impl Manifest {
             offset: u64::MAX,
             length: u64::MAX,
             salt: digest.clone(),
-            root_digest: digest,
+            root_digest: digest.clone(),
         };
+        longest.packages = longest.packages.map(|_| PackagesRecord {
+            offset: u64::MAX,
+            length: u64::MAX,
+            sha256: digest,
+        });
         Ok(longest.encode()?.len() as u64)
     }
 
@@ -185,6 +204,16 @@ impl HashTreeRecord {
     /// [`ManifestError::Value`] when it is not 64 hexadecimal digits.
     pub fn root_digest_bytes(&self) -> Result<BlockDigest, ManifestError> {
         validate::decode_digest("hashTree.rootDigest", &self.root_digest)
+    }
+}
+
+impl PackagesRecord {
+    /// The digest.
+    ///
+    /// # Errors
+    /// [`ManifestError::Value`] when it is not 64 hexadecimal digits.
+    pub fn sha256_bytes(&self) -> Result<BlockDigest, ManifestError> {
+        validate::decode_digest("packages.sha256", &self.sha256)
     }
 }
 

@@ -20,12 +20,14 @@ pub enum SectionKind {
     Image,
     /// Kind 4: the hash tree over the image, see [`crate::hash_tree`].
     HashTree,
+    /// Kind 5: what packages the image is made of, see [`crate::manifest::PackagesRecord`]. Ignorable.
+    Packages,
     /// Any other kind, by its number.
     Unknown(u32),
 }
 
 impl SectionKind {
-    /// The kinds of version 1, in the order of the file.
+    /// The kinds that a bundle of version 1 has, in the order of the file.
     pub const KNOWN: [SectionKind; 4] = [Self::Manifest, Self::Signatures, Self::Image, Self::HashTree];
 
     /// The kind with this number.
@@ -35,6 +37,7 @@ impl SectionKind {
             2 => Self::Signatures,
             3 => Self::Image,
             4 => Self::HashTree,
+            5 => Self::Packages,
             other => Self::Unknown(other),
         }
     }
@@ -46,6 +49,7 @@ impl SectionKind {
             Self::Signatures => 2,
             Self::Image => 3,
             Self::HashTree => 4,
+            Self::Packages => 5,
             Self::Unknown(number) => number,
         }
     }
@@ -58,6 +62,7 @@ impl fmt::Display for SectionKind {
             Self::Signatures => f.write_str("signatures"),
             Self::Image => f.write_str("image"),
             Self::HashTree => f.write_str("hash tree"),
+            Self::Packages => f.write_str("packages"),
             Self::Unknown(number) => write!(f, "section of kind {number:#x}"),
         }
     }
@@ -77,7 +82,7 @@ pub struct Section {
 }
 
 impl Section {
-    /// A section of version 1, critical as all of them are.
+    /// A section that version 1 cannot do without: a critical one.
     pub const fn known(kind: SectionKind, offset: u64, length: u64) -> Self {
         Section {
             kind,

@@ -139,8 +139,11 @@ impl Superblock {
     fn check_kinds(&self) -> Result<(), ReadError> {
         for section in &self.sections {
             match section.kind {
-                SectionKind::Unknown(kind) if section.is_critical() => return Err(ReadError::UnknownSection { kind }),
-                SectionKind::Unknown(_) => {}
+                // Nobody may make critical what was ignorable from the beginning.
+                kind @ (SectionKind::Unknown(_) | SectionKind::Packages) if section.is_critical() => {
+                    return Err(ReadError::UnknownSection { kind: kind.number() });
+                }
+                SectionKind::Unknown(_) | SectionKind::Packages => {}
                 kind if section.flags != CRITICAL => return Err(Damage::SectionFlags { kind }.into()),
                 _ => {}
             }

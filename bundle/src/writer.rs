@@ -1,24 +1,25 @@
 //! Writing a bundle: the stub first, the image where it belongs, the head last, when everything it says is known.
 
+mod error;
 mod output;
 mod window;
 
-use std::fmt;
-use std::io::{self, SeekFrom};
+use std::io::SeekFrom;
 
 use sha2::{Digest, Sha256};
 
 use crate::elf_end::elf_end;
-use crate::hash_tree::{BlockDigest, GeometryError, Tree, TreeBuilder};
+use crate::hash_tree::{BlockDigest, Tree, TreeBuilder};
 use crate::layout::{
     BLOCK_SIZE, ELF_HEAD_LENGTH, FIRST_UNASSIGNED_KIND, MAX_MANIFEST_LENGTH, MAX_SALT_LENGTH, SIGNATURE_BLOCK_LENGTH,
     align_up,
 };
-use crate::manifest::{HashTreeRecord, Manifest, ManifestError, StubRecord, encode_hex};
+use crate::manifest::{HashTreeRecord, Manifest, PackagesRecord, StubRecord, encode_hex};
 use crate::section::{Section, SectionKind};
 use crate::signatures::{self, SignatureRecord};
 use crate::superblock::Superblock;
 
+pub use error::WriteError;
 pub use output::Output;
 pub use window::Window;
 
@@ -33,6 +34,7 @@ pub struct BundleWriter<W> {
     superblock_offset: u64,
     manifest_capacity: u64,
     image_offset: u64,
+    packages: Option<Vec<u8>>,
 }
 
 /// What was written.
@@ -46,58 +48,6 @@ pub struct Summary {
     pub superblock_offset: u64,
     /// The signatures.
     pub signatures: Vec<SignatureRecord>,
-}
-
-/// Why a bundle is not written.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum WriteError {
-    /// The stub does not end where its ELF headers say.
-    Stub {
-        /// Where they say it ends, in bytes; none when they say nothing.
-        elf_end: Option<u64>,
-        /// Its length in bytes.
-        length: u64,
-    },
-    /// The manifest is invalid or too long.
-    Manifest(ManifestError),
-    /// The manifest is longer than the place that was left for it.
-    Capacity {
-        /// Length of the manifest in bytes.
-        length: u64,
-        /// What was left for it, in bytes.
-        capacity: u64,
-    },
-    /// The image is empty or too large.
-    Image(GeometryError),
-    /// The image was said to be longer than what was written of it.
-    ImageLength {
-        /// Its length as it was said, in bytes.
-        length: u64,
-        /// What was written, in bytes.
-        written: u64,
-    },
-    /// The salt is longer than the format allows.
-    Salt {
-        /// Its length in bytes.
-        length: usize,
-    },
-    /// More signatures than the signature block can hold.
-    Signatures {
-        /// How many.
-        count: usize,
-    },
-    /// The superblock has more sections than fit.
-    Superblock,
-    /// Offsets beyond 64 bits.
-    Overflow,
-    /// The file could not be written, or not be read back.
-    Io {
-        /// Where, in bytes from the beginning.
-        offset: u64,
-        /// What the system said.
-        source: io::Error,
-    },
 }
 
 impl<W: Output> BundleWriter<W> {
@@ -136,7 +86,14 @@ impl<W: Output> BundleWriter<W> {
             superblock_offset,
             manifest_capacity,
             image_offset,
+            packages: None,
         })
+    }
+
+    /// Gives the bundle a section of packages. Room for its record is left where the manifest that [`Manifest::capacity`] was asked
+    /// of had one.
+    pub fn packages(&mut self, contents: Vec<u8>) {
+        self.packages = Some(contents);
     }
 
     /// Where the image begins, in bytes from the beginning of the file.
@@ -152,7 +109,7 @@ impl<W: Output> BundleWriter<W> {
     /// Ends the bundle: pads the image, which is `image_length` bytes long (whatever was written behind is dropped), writes
     /// the hash tree, the manifest, the signatures and the superblock.
     ///
-    /// Of `manifest`, the writer fills in `stub`, `image.offset`, `image.length` and `hash_tree`. `sign` is given the manifest's
+    /// Of `manifest`, the writer fills in `stub`, `image.offset`, `image.length`, `hash_tree` and `packages`. `sign` is given the manifest's
     /// bytes as they are stored, without the prefix of the signed message, and answers with the records to store.
     ///
     /// # Errors
@@ -184,14 +141,39 @@ impl<W: Output> BundleWriter<W> {
             salt: encode_hex(salt),
             root_digest: encode_hex(&tree.root_digest),
         };
-        self.write_head(manifest, image, hash_tree, salt, sign)
+        let packages = self.write_packages(hash_tree.offset + hash_tree.length)?;
+        manifest.packages = packages.as_ref().map(|(_, record)| record.clone());
+        let sections = [image, hash_tree]
+            .into_iter()
+            .chain(packages.map(|(section, _)| section));
+        self.write_head(manifest, sections.collect(), salt, sign)
     }
 
+    /// Writes the section of packages, if there is to be one, at `offset`.
+    fn write_packages(&mut self, offset: u64) -> Result<Option<(Section, PackagesRecord)>, WriteError> {
+        let Some(contents) = self.packages.take() else {
+            return Ok(None);
+        };
+        self.write(offset, &contents)?;
+        let section = Section {
+            kind: SectionKind::Packages,
+            flags: 0,
+            offset,
+            length: contents.len() as u64,
+        };
+        let record = PackagesRecord {
+            offset,
+            length: section.length,
+            sha256: encode_hex(&Sha256::digest(&contents)),
+        };
+        Ok(Some((section, record)))
+    }
+
+    /// Writes manifest, signatures and superblock. `behind` are the image and what follows it.
     fn write_head(
         mut self,
         manifest: Manifest,
-        image: Section,
-        hash_tree: Section,
+        behind: Vec<Section>,
         salt: &[u8],
         sign: impl FnOnce(&[u8]) -> Vec<SignatureRecord>,
     ) -> Result<Summary, WriteError> {
@@ -213,8 +195,13 @@ impl<W: Output> BundleWriter<W> {
             signatures_offset,
             SIGNATURE_BLOCK_LENGTH as u64,
         );
-        let file_length = hash_tree.offset + hash_tree.length;
-        let sections = with_unknown_section([at_manifest, at_signatures, image, hash_tree], file_length, salt);
+        let file_length = behind
+            .iter()
+            .filter_map(Section::end)
+            .max()
+            .ok_or(WriteError::Overflow)?;
+        let sections = [vec![at_manifest, at_signatures], behind].concat();
+        let sections = with_unknown_section(sections, file_length, salt);
         let superblock = Superblock {
             flags: 0,
             file_length,
@@ -292,17 +279,16 @@ impl<W: Output> BundleWriter<W> {
     }
 }
 
-/// The known sections and, somewhere among them, an empty ignorable one of a kind that is never assigned. Readers meet one in
+/// The sections and, somewhere among the first of them, an empty ignorable one of a kind that is never assigned. Readers meet one in
 /// every bundle, so that none of them comes to rely on there being no other; which kind and where follows from the salt.
-fn with_unknown_section(known: [Section; 4], file_length: u64, salt: &[u8]) -> Vec<Section> {
+fn with_unknown_section(mut sections: Vec<Section>, file_length: u64, salt: &[u8]) -> Vec<Section> {
     let digest: BlockDigest = Sha256::new_with_prefix(b"polecat unknown section")
         .chain_update(salt)
         .finalize()
         .into();
     let [a, b, c, d, place, ..] = digest;
     let kind = SectionKind::Unknown(u32::from_le_bytes([a, b, c, d]) | FIRST_UNASSIGNED_KIND);
-    let mut sections = known.to_vec();
-    let place = usize::from(place) % (known.len() + 1);
+    let place = usize::from(place) % (SectionKind::KNOWN.len() + 1);
     sections.insert(
         place,
         Section {
@@ -313,67 +299,4 @@ fn with_unknown_section(known: [Section; 4], file_length: u64, salt: &[u8]) -> V
         },
     );
     sections
-}
-
-impl fmt::Display for WriteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stub {
-                elf_end: Some(end),
-                length,
-            } => {
-                write!(f, "the stub has {length} bytes; by its ELF headers it ends at {end}")
-            }
-            Self::Stub { elf_end: None, .. } => {
-                f.write_str("the stub is not an ELF executable with headers that polecat knows")
-            }
-            Self::Manifest(error) => write!(f, "cannot write the manifest: {error}"),
-            Self::Capacity { length, capacity } => {
-                write!(f, "the manifest has {length} bytes; there is place for {capacity}")
-            }
-            Self::Image(error) => write!(f, "cannot write a bundle without a proper image: {error}"),
-            Self::ImageLength { length, written } => {
-                write!(
-                    f,
-                    "the image should have {length} bytes, of which {written} were written"
-                )
-            }
-            Self::Salt { length } => write!(f, "a salt of {length} bytes is longer than {MAX_SALT_LENGTH}"),
-            Self::Signatures { count } => {
-                write!(
-                    f,
-                    "a bundle holds at most {} signatures, not {count}",
-                    crate::layout::MAX_SIGNATURES
-                )
-            }
-            Self::Superblock => f.write_str("the superblock has no place for so many sections"),
-            Self::Overflow => f.write_str("the bundle would be longer than any file can be"),
-            Self::Io { offset, source } => write!(f, "cannot write the bundle at offset {offset}: {source}"),
-        }
-    }
-}
-
-impl std::error::Error for WriteError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Manifest(error) => Some(error),
-            Self::Image(error) => Some(error),
-            Self::Io { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
-
-impl WriteError {
-    /// What to try; none when nothing helps but what the text says.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Stub { .. } => Some("strip the stub; nothing may lie behind its section headers".to_owned()),
-            Self::Signatures { .. } => Some("remove a signature that nobody needs any more".to_owned()),
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                Some("make room on the disk or write the bundle elsewhere".to_owned())
-            }
-            _ => None,
-        }
-    }
 }

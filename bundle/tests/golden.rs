@@ -87,3 +87,39 @@ fn extended_bundle_is_read_as_it_was() {
         .find(|section| matches!(section.kind, SectionKind::Unknown(_)));
     assert_eq!(unknown.unwrap().length, 17);
 }
+
+/// `packages.bundle` has a list of packages: an ignorable section whose digest the manifest holds.
+fn with_packages(image: &[u8], packages: &[u8]) -> Vec<u8> {
+    let mut manifest = sample::manifest();
+    manifest.packages = Some(bundle::manifest::PackagesRecord::default());
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut writer = bundle::BundleWriter::create(&mut file, &sample::stub(), manifest.capacity().unwrap()).unwrap();
+    std::io::Write::write_all(&mut writer.image(), image).unwrap();
+    writer.packages(packages.to_vec());
+    let [key, _] = sample::keys();
+    let sign = |stored: &[u8]| vec![sample::record(&key, stored)];
+    writer
+        .finish(image.len() as u64, manifest, &sample::salt(), sign)
+        .unwrap();
+    file.into_inner()
+}
+
+#[test]
+fn bundle_with_packages_is_written_as_it_was() {
+    let image = fixtures::read(&golden("minimal.squashfs"));
+    let packages = fixtures::read(&golden("packages.json.zst"));
+    fixtures::assert_committed(&golden("packages.bundle"), &with_packages(&image, &packages));
+}
+
+#[test]
+fn bundle_with_packages_is_read_as_it_was() {
+    let bytes = fixtures::read(&golden("packages.bundle"));
+    let packages = fixtures::read(&golden("packages.json.zst"));
+    let record = judge(&bytes).unwrap().packages.unwrap();
+    let bundle = Bundle::read(&bytes).unwrap();
+    let section = bundle.superblock().section(SectionKind::Packages).unwrap();
+    assert!(!section.is_critical());
+    assert_eq!((section.offset, section.length), (record.offset, record.length));
+    assert_eq!(bundle.superblock().file_length, 20480 + packages.len() as u64);
+    assert_eq!(&bytes[20480..], packages);
+}

@@ -31,6 +31,7 @@ fn valid() -> Manifest {
             cwd: Some("/".to_owned()),
         },
         isolation: Isolation { contain: true },
+        packages: None,
         requires: Vec::new(),
     }
 }

@@ -101,7 +101,10 @@ impl Manifest {
         self.stub.sha256_bytes()?;
         expect(self.stub.length > 0, "stub.length", "more than 0")?;
         self.validate_image()?;
-        self.validate_process()
+        self.validate_process()?;
+        self.packages
+            .as_ref()
+            .map_or(Ok(()), |packages| packages.sha256_bytes().map(drop))
     }
 
     fn validate_image(&self) -> Result<(), ManifestError> {

@@ -90,6 +90,7 @@ pub fn manifest() -> Manifest {
             cwd: None,
         },
         isolation: Isolation { contain: false },
+        packages: None,
         requires: Vec::new(),
     }
 }

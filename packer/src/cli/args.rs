@@ -3,14 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::trace::TraceArgs;
 use crate::options::Asked;
 
 /// Words that are verbs when they come first. Everything else begins the form without a verb, which packs.
-const VERBS: [&str; 9] = [
-    "pack", "plan", "trace", "inspect", "verify", "extract", "sign", "key", "help",
+const VERBS: [&str; 10] = [
+    "pack", "plan", "trace", "inspect", "verify", "extract", "sbom", "sign", "key", "help",
 ];
 
 /// Options that mean the same to every verb that has them.
@@ -84,6 +84,8 @@ pub(super) enum Verb {
     Verify(VerifyArgs),
     /// Check a bundle and unpack its image into a directory
     Extract(ExtractArgs),
+    /// Check a bundle and list its packages, their versions and licences, and its files
+    Sbom(SbomArgs),
     /// Add a signature to a bundle
     Sign(SignArgs),
     /// Make and show keys
@@ -253,6 +255,29 @@ pub(super) struct ExtractArgs {
     /// Print what was unpacked as JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `polecat sbom`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The packages are those that the root file system's package database knew when the bundle was packed. The same bundle gives the same document."
+)]
+pub(super) struct SbomArgs {
+    /// The bundle
+    pub(super) file: PathBuf,
+    /// Format of the bill of materials: SPDX 2.3 or CycloneDX 1.6, as JSON
+    #[arg(long, value_name = "FORMAT", default_value = "spdx")]
+    pub(super) format: SbomFormat,
+    /// File to write it to [default: standard output]
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// Formats of bills of materials.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum SbomFormat {
+    Spdx,
+    Cyclonedx,
 }
 
 /// `polecat sign`.

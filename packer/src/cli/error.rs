@@ -13,10 +13,12 @@ use signing::{KeyId, PemError};
 
 use super::args::is_verb;
 use crate::closure::ClosureError;
+use crate::inventory::InventoryError;
 use crate::options::OptionsError;
 use crate::plan::{Warning, WarningKind};
 use crate::rootfs::{RootPath, RootfsError};
 use crate::rules::RulesError;
+use crate::sbom::SbomError;
 use crate::seal::{OutputError, SealError};
 use crate::stubs::StubError;
 use crate::trace::TraceError;
@@ -105,6 +107,27 @@ pub(super) enum CliError {
         /// Which.
         source: CheckError,
     },
+    /// A bundle's list of packages.
+    Inventory {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: InventoryError,
+    },
+    /// A bundle's files cannot be listed.
+    Sbom {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: SbomError,
+    },
+    /// A report cannot be written.
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A bundle is valid, and nobody who is trusted has signed it.
     Untrusted {
         /// The file.
@@ -147,6 +170,7 @@ impl CliError {
             Self::Closure(error) if error.is_not_found() => status::NOT_FOUND,
             Self::Verify { source, .. } if !is_unreadable(source) => status::UNVERIFIED,
             Self::Check { source, .. } if source.is_tampering() => status::UNVERIFIED,
+            Self::Inventory { source, .. } if source.is_tampering() => status::UNVERIFIED,
             Self::Untrusted { .. } => status::UNTRUSTED,
             // As a bundle has them.
             Self::Run(error) => error.status(),
@@ -184,6 +208,8 @@ impl CliError {
             Self::NoPassphrase => Some("leave the passphrase options away for a key that is not encrypted".into()),
             Self::Verify { source, .. } => source.hint(),
             Self::Check { source, .. } => source.hint(),
+            Self::Inventory { source, .. } => source.hint(),
+            Self::Sbom { source, .. } => source.hint(),
             Self::Untrusted { path, asked: false, .. } => Some(format!(
                 "if its owner confirms that key id: polecat key show --pem {} > ~/.config/polecat/trusted.d/NAME.pem",
                 path.display()
@@ -196,7 +222,7 @@ impl CliError {
             Self::Unpack(error) => error.hint(),
             Self::NoKeys { .. } => Some("give a PEM file with a key, or a bundle".into()),
             Self::Open { source, .. } => limits::hint_of_io(source).map(str::to_owned),
-            Self::Print(_) => None,
+            Self::Write { .. } | Self::Print(_) => None,
         }
     }
 }
@@ -255,6 +281,9 @@ impl fmt::Display for CliError {
             Self::Open { path, source } => write!(f, "{}: cannot open: {source}", path.display()),
             Self::Verify { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Check { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Inventory { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Sbom { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Write { path, source } => write!(f, "{}: cannot write: {source}", path.display()),
             Self::Untrusted { path, signers, asked } => {
                 let signers: Vec<String> = signers.iter().map(ToString::to_string).collect();
                 let who = if *asked {

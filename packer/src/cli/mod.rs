@@ -11,6 +11,7 @@ mod pack;
 mod passphrase;
 mod plan;
 mod progress;
+mod sbom;
 mod sign;
 mod trace;
 mod verify;
@@ -49,6 +50,7 @@ fn dispatch(verb: Verb) -> Result<(), CliError> {
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Extract(args) => extract::run(&args),
+        Verb::Sbom(args) => sbom::run(&args),
         Verb::Sign(args) => sign::run(&args),
         Verb::Key(args) => match args.verb {
             KeyVerb::Generate(args) => key::generate(&args),

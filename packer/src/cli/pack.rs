@@ -70,6 +70,9 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
         progress.add(bytes)
     })?;
     drop(progress);
+    if let Some(fault) = &sealed.inventory_fault {
+        output::note(&format!("warning: {fault}: the bundle does not list its packages"));
+    }
     match (json, quiet) {
         (true, _) => output::print_json(&report(&options, &plan, &key, &sealed)),
         (false, true) => Ok(()),

@@ -12,8 +12,9 @@ use signing::trust::TrustStore;
 use super::args::VerifyArgs;
 use super::bundle_file::{self, Signer, unverified};
 use super::error::{CliError, status};
-use super::output;
+use super::output::{self, counted};
 use super::progress::Progress;
+use crate::inventory::Inventory;
 
 /// One thing that was checked.
 #[derive(Debug, Serialize)]
@@ -113,6 +114,10 @@ fn check(args: &VerifyArgs, report: &mut Report) -> Result<(), CliError> {
         format!("{blocks} blocks, all lead to the root digest of the hash tree"),
     );
 
+    if let Some(packages) = check_packages(path, &verified).map_err(|error| report.failed("packages", error))? {
+        report.passed("packages", packages);
+    }
+
     check_trust(args, &keys, &verified, report)?;
     report.verdict = "valid";
     Ok(())
@@ -155,6 +160,15 @@ fn find_trusted(asked: &[(&Path, PublicKey)], signers: &[PublicKey], store: &Tru
         trusted.public_key.key_id(),
         trusted.path.display()
     ))
+}
+
+/// The list of packages, where the bundle has one.
+fn check_packages(path: &Path, verified: &Verified) -> Result<Option<String>, CliError> {
+    let inventory = Inventory::read(verified.file(), verified.manifest()).map_err(|source| CliError::Inventory {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(inventory.map(|inventory| counted(inventory.packages.len() as u64, "package")))
 }
 
 /// Checks stub and image.

@@ -4,6 +4,7 @@
 //! kin, [`apk`] of Alpine. What it says is a claim of the tree: it is used to bring files in and to name them, never to trust one.
 
 mod apk;
+pub(crate) mod deb822;
 mod dependencies;
 mod dpkg;
 mod error;

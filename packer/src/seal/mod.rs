@@ -5,13 +5,14 @@ mod output_file;
 use std::fmt;
 use std::path::Path;
 
-use bundle::manifest::{self, HashTreeRecord, ImageRecord, Isolation, Manifest, StubRecord};
+use bundle::manifest::{self, HashTreeRecord, ImageRecord, Isolation, Manifest, PackagesRecord, StubRecord};
 use bundle::writer::Summary;
 use bundle::{BundleWriter, ManifestError, SignatureRecord, WriteError};
 use sha2::{Digest, Sha256};
 use signing::{Purpose, SecretKey};
 
 use crate::image::{self, ImageError, ImageStats};
+use crate::inventory::{Inventory, InventoryError};
 use crate::options::PackOptions;
 use crate::plan::{Node, Plan};
 use crate::rootfs::{RootPath, Rootfs};
@@ -29,6 +30,8 @@ pub struct Sealed {
     pub bundle: Summary,
     /// What the image writer says.
     pub image: ImageStats,
+    /// Why the bundle has no list of the packages it is made of, although there is a database of them.
+    pub inventory_fault: Option<InventoryError>,
 }
 
 /// Why there is no bundle.
@@ -142,12 +145,27 @@ fn write(
     output: &mut OutputFile,
 ) -> Result<Sealed, SealError> {
     let mut manifest = manifest(plan, options)?;
+    let inventory = Inventory::collect(plan, rootfs)
+        .and_then(|inventory| inventory.map(|inventory| inventory.to_bytes()).transpose());
+    // A bundle runs without it, and a database may be damaged: the packer's user is told.
+    let (packages, inventory_fault) = match inventory {
+        Ok(packages) => (packages, None),
+        Err(fault) => (None, Some(fault)),
+    };
+    manifest.packages = packages.as_ref().map(|_| PackagesRecord::default());
     let mut writer = BundleWriter::create(output.file(), stub.bytes(), manifest.capacity()?)?;
+    if let Some(packages) = packages {
+        writer.packages(packages);
+    }
     let image = image::write(plan, rootfs, writer.image(), &options.image, progress)?;
     manifest.image.entries = image.entries;
     manifest.image.unpacked_size = image.unpacked_size;
     let bundle = writer.finish(image.length, manifest, &salt(plan), |body| vec![sign(key, body)])?;
-    Ok(Sealed { bundle, image })
+    Ok(Sealed {
+        bundle,
+        image,
+        inventory_fault,
+    })
 }
 
 /// A signature of `key` over the stored manifest.
@@ -184,6 +202,7 @@ fn manifest(plan: &Plan, options: &PackOptions) -> Result<Manifest, SealError> {
         isolation: Isolation {
             contain: options.contain,
         },
+        packages: None,
         requires: Vec::new(),
     })
 }

@@ -51,14 +51,17 @@ pub(crate) fn cache_directory() -> PathBuf {
     }
 }
 
-/// Debian root file systems: the one that the whole test run uses, and those that were made before.
+/// Debian root file systems with their package database: the one that the whole test run uses, and those that were made before.
 pub(crate) fn debian_roots() -> Vec<PathBuf> {
     let given = std::env::var_os("POLECAT_TEST_ROOTFS").map(PathBuf::from);
     let kept = std::fs::read_dir(cache_directory()).into_iter().flatten();
     let kept = kept.filter_map(|entry| Some(entry.ok()?.path()));
     let roots: BTreeSet<PathBuf> = given.into_iter().chain(kept).collect();
-    let is_debian = |root: &PathBuf| root.join("bin/ls").exists() && root.join("etc/debian_version").exists();
-    roots.into_iter().filter(is_debian).collect()
+    let has_database = |root: &PathBuf| {
+        let status = root.join("var/lib/dpkg/status").metadata();
+        root.join("bin/ls").exists() && status.is_ok_and(|status| status.len() > 0)
+    };
+    roots.into_iter().filter(has_database).collect()
 }
 
 /// Runs `script` with `sh` in a mount namespace of its own, with `arguments` as `$1`, `$2`, …; returns what it prints.

@@ -112,6 +112,7 @@ pub(crate) fn manifest() -> Manifest {
             cwd: None,
         },
         isolation: Isolation { contain: false },
+        packages: None,
         requires: vec![],
     }
 }

@@ -203,6 +203,7 @@ fn manifest() -> Manifest {
             cwd: None,
         },
         isolation: Isolation { contain: false },
+        packages: None,
         requires: vec![],
     }
 }

@@ -1,16 +1,14 @@
 //! dpkg's database: Debian, Ubuntu, and their images without dpkg ("distroless"). Described in dpkg's deb-control(5), dpkg-divert(1) and
 //! `doc/` of its source.
 
-pub(super) mod control;
-
 use std::collections::HashSet;
 
+use super::deb822::Stanza;
 use super::dependencies::{debian, debian_provides};
 use super::listing::Listing;
 use super::package::{Ecosystem, Package, Source};
 use super::{Database, Diversion, PackagesError, read_optional};
 use crate::rootfs::{RootPath, Rootfs};
-use control::Stanza;
 
 const STATUS: &str = "/var/lib/dpkg/status";
 

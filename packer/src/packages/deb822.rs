@@ -2,20 +2,20 @@
 
 /// One stanza: fields in their order.
 #[derive(Debug, Default)]
-pub(in crate::packages) struct Stanza<'a> {
+pub(crate) struct Stanza<'a> {
     fields: Vec<(&'a str, &'a str)>,
 }
 
 /// A line that neither begins a field nor goes on with one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::packages) struct NoField {
+pub(crate) struct NoField {
     /// Which, counted from 1.
-    pub(in crate::packages) line: usize,
+    pub(crate) line: usize,
 }
 
 impl<'a> Stanza<'a> {
     /// The stanzas of a file. A value is everything from the colon to the next field, without white space around it.
-    pub(in crate::packages) fn parse_all(text: &'a str) -> Result<Vec<Self>, NoField> {
+    pub(crate) fn parse_all(text: &'a str) -> Result<Vec<Self>, NoField> {
         let mut stanzas = Vec::new();
         let mut fields: Vec<(&str, &str)> = Vec::new();
         let mut start = 0;
@@ -47,7 +47,7 @@ impl<'a> Stanza<'a> {
     }
 
     /// The value of a field, whatever the case of its name.
-    pub(in crate::packages) fn get(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         let field = self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
         field.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     }

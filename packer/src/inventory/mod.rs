@@ -1,0 +1,257 @@
+//! What a bundle is made of: the packages that its files come from, as the bundle itself carries it.
+//!
+//! Collected when the bundle is packed, since only then there is a package database; stored as the bundle's section of packages
+//! (`docs/format.md`), whose digest the signed manifest holds; read again for a bill of materials.
+
+mod error;
+mod licence;
+
+use std::collections::{BTreeMap, HashMap};
+
+use bundle::ReadAt;
+use bundle::manifest::{Manifest, PackagesRecord};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::packages::{Ecosystem, Package, Packages};
+use crate::plan::{Node, Plan};
+use crate::rootfs::{RootPath, Rootfs};
+
+pub use error::InventoryError;
+
+/// Longest section in bytes: far above that of a whole distribution.
+const MAX_LENGTH: u64 = 16 << 20;
+
+/// Longest section in bytes once it is unpacked.
+const MAX_UNPACKED: usize = 128 << 20;
+
+/// Longest copyright file in bytes.
+const MAX_COPYRIGHT: u64 = 4 << 20;
+
+/// zstd's level: some kilobytes, once.
+const LEVEL: i32 = 19;
+
+/// The packages that the files of a bundle come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// The distribution that they are of.
+    #[serde(default)]
+    pub distribution: Distribution,
+    /// Each package with at least one file in the bundle, by name.
+    pub packages: Vec<PackageRecord>,
+}
+
+/// A distribution, as os-release(5) names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Distribution {
+    /// `debian`, `alpine`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Its release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// A package and what the bundle has of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageRecord {
+    /// The type of its package URL: `deb`, `apk`, …
+    pub ecosystem: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its architecture, in the words of its distribution.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub architecture: String,
+    /// The source package, where its name is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The source package's version, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_version: Option<String>,
+    /// An SPDX licence expression; none where the distribution does not say in a way that programs read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// Who looks after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintainer: Option<String>,
+    /// Its page in the web.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub homepage: Option<String>,
+    /// Places in the list of packages of those that it depends on, as far as they are in the bundle.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends: Vec<usize>,
+    /// Its files and links in the bundle: paths in which `%` and what is not UTF-8 are percent-encoded.
+    pub files: Vec<String>,
+}
+
+impl Inventory {
+    /// Collects what the plan's files come from; none where the root file system has no package database.
+    ///
+    /// # Errors
+    /// [`InventoryError`], where a database is there and cannot be read.
+    pub fn collect(plan: &Plan, rootfs: &Rootfs) -> Result<Option<Self>, InventoryError> {
+        match Packages::read(rootfs)? {
+            Some(packages) => Ok(Some(Self::of(plan, rootfs, &packages))),
+            None => Ok(None),
+        }
+    }
+
+    /// The same with a database that was read before.
+    pub fn of(plan: &Plan, rootfs: &Rootfs, packages: &Packages) -> Self {
+        // By name first, so that the order does not depend on the database's.
+        let mut owned: BTreeMap<(&str, &str, &str), (&Package, Vec<String>)> = BTreeMap::new();
+        for (path, entry) in &plan.entries {
+            if !matches!(entry.node, Node::File { .. } | Node::Symlink { .. }) {
+                continue;
+            }
+            if let Some(package) = packages.owner(path) {
+                let (_, files) = owned.entry(key(package)).or_insert_with(|| (package, Vec::new()));
+                files.push(path_text(path.as_bytes()));
+            }
+        }
+        let places: HashMap<_, usize> = owned.keys().enumerate().map(|(place, key)| (*key, place)).collect();
+        let depends = |package: &Package| {
+            let places = packages
+                .dependencies(package)
+                .into_iter()
+                .filter_map(|other| places.get(&key(other)));
+            places.copied().collect()
+        };
+        let distribution = packages.distribution();
+        Self {
+            distribution: Distribution {
+                id: distribution.id.clone(),
+                version: distribution.version.clone(),
+            },
+            packages: owned
+                .values()
+                .map(|(package, files)| record(rootfs, packages.ecosystem(), package, files.clone(), depends(package)))
+                .collect(),
+        }
+    }
+
+    /// The section: JSON, compressed with zstd.
+    ///
+    /// # Errors
+    /// [`InventoryError::Encode`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, InventoryError> {
+        let fault = |problem: String| InventoryError::Encode { problem };
+        let json = serde_json::to_vec(self).map_err(|error| fault(error.to_string()))?;
+        let mut bytes = Vec::with_capacity(zstd_safe::compress_bound(json.len()));
+        zstd_safe::compress(&mut bytes, &json, LEVEL)
+            .map_err(|code| fault(zstd_safe::get_error_name(code).to_owned()))?;
+        Ok(bytes)
+    }
+
+    /// The inventory in the bytes of a section, whose digest was checked.
+    ///
+    /// # Errors
+    /// [`InventoryError::Content`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, InventoryError> {
+        let fault = |problem: String| InventoryError::Content { problem };
+        let length = zstd_safe::get_frame_content_size(bytes).ok().flatten();
+        let length = length
+            .and_then(|length| usize::try_from(length).ok())
+            .filter(|length| *length <= MAX_UNPACKED)
+            .ok_or_else(|| fault("no zstd frame of an allowed length".to_owned()))?;
+        let mut json = Vec::with_capacity(length);
+        zstd_safe::decompress(&mut json, bytes).map_err(|code| fault(zstd_safe::get_error_name(code).to_owned()))?;
+        let inventory: Self = serde_json::from_slice(&json).map_err(|error| fault(error.to_string()))?;
+        let count = inventory.packages.len();
+        let mut depends = inventory.packages.iter().flat_map(|package| &package.depends);
+        match depends.find(|place| **place >= count) {
+            Some(place) => Err(fault(format!("there is no package {place} to depend on"))),
+            None => Ok(inventory),
+        }
+    }
+
+    /// What the bundle in `reader` carries; none where it carries none. `manifest` is its manifest, whose signature was checked.
+    ///
+    /// # Errors
+    /// [`InventoryError`], where it is not what was signed.
+    pub fn read(reader: &impl ReadAt, manifest: &Manifest) -> Result<Option<Self>, InventoryError> {
+        match read_section(reader, manifest)? {
+            Some(bytes) => Self::parse(&bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The bytes of the section of packages, once they are known to be those that were signed.
+///
+/// # Errors
+/// [`InventoryError::Read`], [`InventoryError::TooLong`], [`InventoryError::Digest`].
+pub fn read_section(reader: &impl ReadAt, manifest: &Manifest) -> Result<Option<Vec<u8>>, InventoryError> {
+    let Some(PackagesRecord { offset, length, sha256 }) = &manifest.packages else {
+        return Ok(None);
+    };
+    let too_long = InventoryError::TooLong { length: *length };
+    let size = usize::try_from(*length)
+        .ok()
+        .filter(|_| *length <= MAX_LENGTH)
+        .ok_or(too_long)?;
+    let mut bytes = vec![0; size];
+    reader
+        .read_exact_at(&mut bytes, *offset)
+        .map_err(|source| InventoryError::Read { source })?;
+    let digest: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    match digest == *sha256 {
+        true => Ok(Some(bytes)),
+        false => Err(InventoryError::Digest),
+    }
+}
+
+fn key(package: &Package) -> (&str, &str, &str) {
+    (&package.name, &package.architecture, &package.version)
+}
+
+fn record(
+    rootfs: &Rootfs,
+    ecosystem: Ecosystem,
+    package: &Package,
+    files: Vec<String>,
+    depends: Vec<usize>,
+) -> PackageRecord {
+    let source = &package.source;
+    PackageRecord {
+        ecosystem: ecosystem.name().to_owned(),
+        name: package.name.clone(),
+        version: package.version.clone(),
+        architecture: package.architecture.clone(),
+        source: (source.name != package.name).then(|| source.name.clone()),
+        source_version: source.version.clone().filter(|version| *version != package.version),
+        licence: match &package.licence {
+            Some(words) => licence::of_words(words),
+            None => copyright(rootfs, package),
+        },
+        maintainer: package.maintainer.clone(),
+        homepage: package.homepage.clone(),
+        depends,
+        files,
+    }
+}
+
+/// The licence in Debian's copyright file; none where that is missing, or meant for people only.
+fn copyright(rootfs: &Rootfs, package: &Package) -> Option<String> {
+    let path = RootPath::new(format!("/usr/share/doc/{}/copyright", package.name));
+    let contents = rootfs.read_file(&path, MAX_COPYRIGHT).ok()?;
+    licence::of_copyright(&String::from_utf8_lossy(&contents))
+}
+
+/// A path as text, without loss: in the words of [`PackageRecord::files`].
+pub fn path_text(path: &[u8]) -> String {
+    let mut text = String::with_capacity(path.len());
+    for chunk in path.utf8_chunks() {
+        text.push_str(&chunk.valid().replace('%', "%25"));
+        text.extend(chunk.invalid().iter().map(|byte| format!("%{byte:02X}")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
