@@ -45,6 +45,41 @@ pub(super) fn apk_names(field: &str) -> impl Iterator<Item = String> + '_ {
         .map(str::to_owned)
 }
 
+/// A requirement of rpm's: the name of a package, of what one provides, or of a file. Of a condition in brackets ("rich" dependency) it is
+/// the names before `if`, `unless` and `with`; none for what rpm itself must be able to do.
+pub(super) fn rpm_requirement(text: &str) -> Option<Dependency> {
+    if text.starts_with("rpmlib(") {
+        return None;
+    }
+    let Some(condition) = text.strip_prefix('(') else {
+        return (!text.is_empty()).then(|| Dependency::on(text));
+    };
+    let mut names = Vec::new();
+    let mut words = condition.split_ascii_whitespace();
+    while let Some(word) = words.next() {
+        match word {
+            "if" | "unless" | "with" | "without" | "else" => break,
+            "or" | "and" => {}
+            // A comparison has a version behind it.
+            "<" | "<=" | "=" | ">=" | ">" => drop(words.next()),
+            name => names.push(unbracketed(name).to_owned()),
+        }
+    }
+    (!names.is_empty()).then_some(Dependency(names))
+}
+
+/// The word without brackets that are not its own: `libc.so.6()(64bit))` ends with one of the condition's.
+fn unbracketed(word: &str) -> &str {
+    let mut word = word.trim_start_matches('(');
+    while word.matches(')').count() > word.matches('(').count() {
+        match word.strip_suffix(')') {
+            Some(rest) => word = rest,
+            None => break,
+        }
+    }
+    word
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,5 +118,28 @@ mod tests {
                 "a"
             ]
         );
+    }
+
+    #[test]
+    fn rpm_requirements() {
+        for (text, expected) in [
+            ("bash", Some(&["bash"][..])),
+            ("/bin/sh", Some(&["/bin/sh"])),
+            ("libc.so.6(GLIBC_2.34)(64bit)", Some(&["libc.so.6(GLIBC_2.34)(64bit)"])),
+            ("rpmlib(FileDigests)", None),
+            (
+                "(glibc-gconv-extra(x86-64) = 2.39-4.fc40 if redhat-rpm-config)",
+                Some(&["glibc-gconv-extra(x86-64)"]),
+            ),
+            ("(a or libb.so()(64bit))", Some(&["a", "libb.so()(64bit)"])),
+            ("((a >= 1 with a < 2) or b)", Some(&["a"])),
+            ("()", Some(&[""])),
+            ("(", None),
+            ("", None),
+        ] {
+            let found = rpm_requirement(text);
+            let expected = expected.map(|names| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+            assert_eq!(found.map(|dependency| dependency.0), expected, "{text}");
+        }
     }
 }

@@ -18,6 +18,28 @@ pub enum PackagesError {
         /// What is wrong.
         fault: &'static str,
     },
+    /// rpm's old database, in Berkeley DB.
+    BerkeleyDb {
+        /// The file.
+        path: RootPath,
+    },
+    /// Not a database that polecat knows.
+    Format {
+        /// The file.
+        path: RootPath,
+    },
+    /// SQLite does not make sense of a file.
+    Sqlite {
+        /// The file.
+        path: RootPath,
+        /// What it says.
+        problem: String,
+    },
+    /// There is no place to copy a database to.
+    Copy {
+        /// What the system said.
+        problem: String,
+    },
 }
 
 impl PackagesError {
@@ -25,7 +47,13 @@ impl PackagesError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Rootfs(error) => error.hint(),
-            Self::Line { .. } => Some("repair the database, or move it out of the root file system".to_owned()),
+            Self::Line { .. } | Self::Format { .. } | Self::Sqlite { .. } => {
+                Some("repair the database, or move it out of the root file system".to_owned())
+            }
+            Self::BerkeleyDb { .. } => {
+                Some("convert it with that system's own `rpmdb --rebuilddb`, where its rpm is 4.16 or newer".to_owned())
+            }
+            Self::Copy { .. } => Some("set TMPDIR to a directory with room".to_owned()),
         }
     }
 }
@@ -34,6 +62,13 @@ impl fmt::Display for PackagesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rootfs(error) => write!(f, "package database: {error}"),
+            Self::BerkeleyDb { path } => write!(
+                f,
+                "package database: {path}: in Berkeley DB, which polecat does not read"
+            ),
+            Self::Format { path } => write!(f, "package database: {path}: not a format of rpm's that polecat knows"),
+            Self::Sqlite { path, problem } => write!(f, "package database: {path}: {problem}"),
+            Self::Copy { problem } => write!(f, "package database: cannot be copied: {problem}"),
             Self::Line { path, line, fault } => write!(f, "package database: {path}: line {line}: {fault}"),
         }
     }

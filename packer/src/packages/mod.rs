@@ -1,7 +1,7 @@
 //! What the root file system's package database knows: which package a file is of, and what that package depends on.
 //!
 //! The database is read through [`Rootfs`], as any file of the tree, and never through a tool of this machine: [`dpkg`] of Debian and its
-//! kin, [`apk`] of Alpine. What it says is a claim of the tree: it is used to bring files in and to name them, never to trust one.
+//! kin, [`apk`] of Alpine, [`rpm`] of Fedora and SUSE. What it says is a claim of the tree: it is used to bring files in and to name them, never to trust one.
 
 mod apk;
 pub(crate) mod deb822;
@@ -12,6 +12,7 @@ mod listing;
 mod os_release;
 mod owners;
 mod package;
+mod rpm;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::OnceLock;
@@ -68,7 +69,7 @@ impl Packages {
     /// # Errors
     /// [`PackagesError`], where there is one that cannot be read.
     pub fn read(rootfs: &Rootfs) -> Result<Option<Self>, PackagesError> {
-        for read in [dpkg::read, apk::read] {
+        for read in [dpkg::read, apk::read, rpm::read] {
             match read(rootfs)? {
                 Some(database) if !database.packages.is_empty() => return Self::new(rootfs, database).map(Some),
                 _ => {}

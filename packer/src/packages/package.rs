@@ -13,6 +13,8 @@ pub enum Ecosystem {
     Deb,
     /// apk: Alpine.
     Apk,
+    /// rpm: Fedora, RHEL, openSUSE.
+    Rpm,
 }
 
 impl Ecosystem {
@@ -21,6 +23,7 @@ impl Ecosystem {
         match self {
             Self::Deb => "deb",
             Self::Apk => "apk",
+            Self::Rpm => "rpm",
         }
     }
 }
