@@ -11,7 +11,7 @@ pub(crate) struct Case {
     /// What it needs of the machine, or of the person who packs; `fixtures/cases/README.md` has the words.
     pub(crate) needs: Vec<String>,
     pub(crate) a: Use,
-    pub(crate) b: Use,
+    pub(crate) b: Option<Use>,
 }
 
 /// One use of a program.
@@ -29,12 +29,12 @@ pub(crate) struct Use {
 const OTHER_IDS: [&str; 4] = ["ids", "setuid", "pam", "writable"];
 
 impl Case {
-    /// All that the description holds.
+    /// All that a description in `fixtures/cases` holds.
     ///
     /// # Panics
     /// Where it cannot be read.
-    pub(crate) fn all() -> Vec<Self> {
-        let path = support::roots::fixtures().join("cases/debian-amd64.json");
+    pub(crate) fn all(description: &str) -> Vec<Self> {
+        let path = support::roots::fixtures().join("cases").join(description);
         let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
@@ -43,13 +43,23 @@ impl Case {
     ///
     /// # Panics
     /// Where there is none of a name.
-    pub(crate) fn named(names: &[&str]) -> Vec<Self> {
-        let mut cases = Self::all();
+    pub(crate) fn named(description: &str, names: &[&str]) -> Vec<Self> {
+        let mut cases = Self::all(description);
         for name in names {
             assert!(cases.iter().any(|case| case.name == *name), "no case {name}");
         }
         cases.retain(|case| names.contains(&case.name.as_str()));
         cases
+    }
+
+    /// Its one or two uses.
+    pub(crate) fn uses(&self) -> impl Iterator<Item = &Use> {
+        std::iter::once(&self.a).chain(&self.b)
+    }
+
+    /// Whether its programs are for another architecture, so that an emulator runs them.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.needs.iter().any(|need| need == "arm64")
     }
 
     /// Whether it must be started by root: an ordinary user has one id inside.

@@ -4,25 +4,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use support::{Polecat, Scratch, exec};
+use support::requirement::tool;
+use support::{Polecat, Scratch, exec, roots};
 
 use crate::case::Case;
-use crate::sandbox::Who;
+use crate::sandbox::{self, Who};
 
 /// What a case may need of which a person says that it is wanted, and says it so.
 const WITH_LOCALES: (&[&str], &[&str]) = (&["locale", "nls", "tz", "gconv"], &["--locale", "all"]);
-
-/// How the closure is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Closure {
-    /// By what the packer knows.
-    Static,
-}
 
 /// A packed case, extracted again.
 #[derive(Debug)]
 pub(crate) struct Packed {
     pub(crate) tree: PathBuf,
+    /// Who extracted it, so that it is theirs.
+    pub(crate) who: Who,
     pub(crate) size: Size,
 }
 
@@ -35,19 +31,18 @@ pub(crate) struct Size {
     pub(crate) time: Duration,
 }
 
-/// Packs the programs of a case out of `rootfs` and extracts the bundle as `who`.
-pub(crate) fn pack(
-    case: &Case,
-    rootfs: &Path,
-    closure: Closure,
-    who: Who,
-    scratch: &Scratch,
-) -> Result<Packed, String> {
+/// Packs the programs of a case out of `rootfs` and extracts the bundle, as root where the case wants that and as an
+/// ordinary user elsewhere.
+pub(crate) fn pack(case: &Case, rootfs: &Path, trace: Option<&Path>, scratch: &Scratch) -> Result<Packed, String> {
     let bundle = scratch.join("case.run");
-    let mut command = Polecat::new(scratch).command(["pack", "--json", "--level", "1", "-o"]);
+    let polecat = Polecat::new(scratch);
+    let mut command = polecat.command(["pack", "--json", "--level", "1", "-o"]);
     command.arg(&bundle);
-    match closure {
-        Closure::Static => {}
+    if let Some(trace) = trace {
+        command.arg("--trace").arg(trace);
+    }
+    if case.is_foreign() {
+        command.arg("--stub").arg(foreign_program(scratch));
     }
     let (needs, options) = WITH_LOCALES;
     if case.needs.iter().any(|need| needs.contains(&need.as_str())) {
@@ -68,10 +63,26 @@ pub(crate) fn pack(
         files: summary["files"].as_u64().expect("a number of files"),
         time: start.elapsed(),
     };
+    let who = if case.wants_root() { Who::Root } else { Who::User };
     let tree = scratch.open_directory("extracted").join("tree");
-    succeed(who.command(&bundle).arg("--polecat-extract").arg(&tree))?;
+    if case.is_foreign() {
+        succeed(polecat.command(["extract", "--quiet"]).args([&bundle, &tree]))?;
+        sandbox::give_to_user(&tree);
+    } else {
+        succeed(who.command(&bundle).arg("--polecat-extract").arg(&tree))?;
+    }
     std::fs::remove_file(&bundle).expect("the bundle");
-    Ok(Packed { tree, size })
+    Ok(Packed { tree, who, size })
+}
+
+/// A program for the other architecture, to put in front of a bundle that is only extracted.
+fn foreign_program(scratch: &Scratch) -> PathBuf {
+    let program = scratch.join("program.arm64");
+    let mut compiler = Command::new(tool("aarch64-linux-gnu-gcc"));
+    compiler.args(["-static", "-Os", "-s", "-o"]).arg(&program);
+    compiler.arg(roots::fixtures().join("programs/tiny.c"));
+    let _no_output = exec::run(&mut compiler).success();
+    program
 }
 
 fn succeed(command: &mut Command) -> Result<support::Ended, String> {

@@ -11,17 +11,22 @@ pub(crate) struct Outcome {
     pub(crate) name: String,
     /// None where nothing was packed.
     pub(crate) size: Option<Size>,
-    /// Use a, then use b; or why it could not be packed.
-    pub(crate) uses: Result<[Result<(), Failure>; 2], String>,
+    /// Use a, then use b where there is one; or why it could not be packed.
+    pub(crate) uses: Result<Vec<Result<(), Failure>>, String>,
 }
 
 impl Outcome {
-    /// Whether a, b passed.
-    fn passed(&self) -> [bool; 2] {
+    /// Whether the use of this index passed; none where there is no such use.
+    fn passed(&self, index: usize) -> Option<bool> {
         match &self.uses {
-            Ok(uses) => uses.each_ref().map(Result::is_ok),
-            Err(_) => [false, false],
+            Ok(uses) => uses.get(index).map(Result::is_ok),
+            Err(_) => Some(false),
         }
+    }
+
+    /// Whether all uses passed.
+    fn all_passed(&self) -> bool {
+        self.uses.as_ref().is_ok_and(|uses| uses.iter().all(Result::is_ok))
     }
 }
 
@@ -30,14 +35,9 @@ impl Outcome {
 pub(crate) struct Report(pub(crate) Vec<Outcome>);
 
 impl Report {
-    /// In how many cases both uses passed.
-    pub(crate) fn both_pass(&self) -> usize {
-        self.0.iter().filter(|outcome| outcome.passed() == [true, true]).count()
-    }
-
-    /// How many uses passed.
-    pub(crate) fn uses_pass(&self) -> usize {
-        self.0.iter().flat_map(Outcome::passed).filter(|passed| *passed).count()
+    /// In how many cases all uses passed.
+    pub(crate) fn all_pass(&self) -> usize {
+        self.0.iter().filter(|outcome| outcome.all_passed()).count()
     }
 
     fn median_bytes(&self) -> Option<u64> {
@@ -70,23 +70,20 @@ impl fmt::Display for Report {
         }
         writeln!(f, "{:<20} a    b     MB unpacked   files  seconds", "case")?;
         for outcome in &self.0 {
-            let [a, b] = outcome.passed().map(|passed| if passed { "ok" } else { "FAIL" });
+            let [a, b] = [0, 1].map(|index| match outcome.passed(index) {
+                Some(true) => "ok",
+                Some(false) => "FAIL",
+                None => "",
+            });
             write!(f, "{:<20} {a:<4} {b:<4}", outcome.name)?;
             if let Some(Size { bytes, files, time }) = outcome.size {
                 write!(f, " {:>12} {files:>7} {:>8.1}", megabytes(bytes), time.as_secs_f64())?;
             }
             writeln!(f)?;
         }
-        let (a, b) = (0, 1);
-        let passed = |index: usize| self.0.iter().filter(|outcome| outcome.passed()[index]).count();
-        write!(
-            f,
-            "{} cases: a passes in {}, b in {}, both in {}",
-            self.0.len(),
-            passed(a),
-            passed(b),
-            self.both_pass()
-        )?;
+        let passed = |index| self.0.iter().filter(|it| it.passed(index) == Some(true)).count();
+        let (all, a, b, both) = (self.0.len(), passed(0), passed(1), self.all_pass());
+        write!(f, "{all} cases: a passes in {a}, b in {b}, all uses in {both}")?;
         match self.median_bytes() {
             Some(bytes) => writeln!(f, "; median {} MB unpacked", megabytes(bytes)),
             None => writeln!(f),

@@ -13,7 +13,7 @@ use support::place::ORDINARY_USER;
 use support::processes::family;
 use support::pty::Terminal;
 use support::requirement::tool;
-use support::{Scratch, exec, roots};
+use support::{Polecat, Scratch, exec, roots};
 
 use crate::case::{Case, Use};
 use crate::keyboard;
@@ -59,6 +59,18 @@ impl Who {
     }
 }
 
+/// Makes a tree the ordinary user's.
+///
+/// # Panics
+/// Where that is refused.
+pub(crate) fn give_to_user(tree: &Path) {
+    let mut chown = Command::new("chown");
+    chown
+        .args(["-hR", &format!("{ORDINARY_USER}:{ORDINARY_USER}")])
+        .arg(tree);
+    let _no_output = exec::run(&mut chown).success();
+}
+
 /// Where uses are run.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -66,6 +78,15 @@ pub(crate) struct Place {
     /// An empty directory.
     pub(crate) mount_point: PathBuf,
     pub(crate) who: Who,
+}
+
+/// What watches a use, and where it writes to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tracer<'path> {
+    /// strace(1), with a directory for its files.
+    Strace(&'path Path),
+    /// `polecat trace`, with the trace.
+    Polecat(&'path Path),
 }
 
 /// How a use ended.
@@ -112,23 +133,24 @@ pub(crate) struct Harness {
 }
 
 impl Harness {
-    /// Copies what is of the harness, and the server's certificate and key out of the root file system.
+    /// Copies what is of the harness, and out of the root file system the certificate and key of a server that it may have.
     ///
     /// # Panics
     /// Where a file is missing.
     pub(crate) fn new(rootfs: &Path) -> Self {
         let scratch = Scratch::new();
         let cases = roots::fixtures().join("cases");
+        let server = ["etc/ssl/server.crt", "etc/ssl/private/server.key"].map(|file| rootfs.join(file));
         let mut copy = Command::new("cp");
         copy.arg("-R")
             .args([cases.join("inputs"), cases.join("run-case.sh"), tool("busybox")])
-            .args([
-                rootfs.join("etc/ssl/server.crt"),
-                rootfs.join("etc/ssl/private/server.key"),
-            ])
+            .args(server.iter().filter(|file| file.exists()))
             .arg(scratch.path());
         let _no_output = exec::run(&mut copy).success();
-        scratch.permit(&scratch.join("server.key"), 0o644);
+        let key = scratch.join("server.key");
+        if key.exists() {
+            scratch.permit(&key, 0o644);
+        }
         Self { scratch }
     }
 
@@ -146,10 +168,14 @@ impl Harness {
         }
     }
 
-    /// Runs a use, below strace(1) if there is a directory for its files.
-    pub(crate) fn run(&self, case: &Case, use_: &Use, place: &Place, trace: Option<&Path>) -> Ran {
+    /// Runs a use, below a tracer where one is given.
+    pub(crate) fn run(&self, case: &Case, use_: &Use, place: &Place, tracer: Option<Tracer>) -> Ran {
         let mut command = self.command(case, use_, place);
-        command.args(trace);
+        match tracer {
+            Some(Tracer::Strace(directory)) => command.arg("strace").arg(directory),
+            Some(Tracer::Polecat(trace)) => command.arg(Polecat::executable()).arg(trace),
+            None => &mut command,
+        };
         match case.keys() {
             Some(keys) => run_on_terminal(&mut command, &keyboard::parse(keys)),
             None => run(&mut command),

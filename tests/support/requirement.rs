@@ -29,6 +29,10 @@ pub enum Need {
     Rootfs,
     /// The root file system with the programs of the cases: `POLECAT_TEST_CASES_ROOTFS`.
     CasesRootfs,
+    /// The one of another architecture: `POLECAT_TEST_CASES_ROOTFS_ARM64`.
+    CasesRootfsArm64,
+    /// `binfmt_misc` file systems for user namespaces: Linux 6.7.
+    Binfmt,
 }
 
 impl Need {
@@ -44,6 +48,8 @@ impl Need {
             Self::Polecat => "polecat".to_owned(),
             Self::Rootfs => "rootfs".to_owned(),
             Self::CasesRootfs => "cases".to_owned(),
+            Self::CasesRootfsArm64 => "cases-arm64".to_owned(),
+            Self::Binfmt => "binfmt".to_owned(),
         }
     }
 
@@ -70,6 +76,14 @@ impl Need {
             Self::CasesRootfs => (
                 set_path("POLECAT_TEST_CASES_ROOTFS").is_some(),
                 "POLECAT_TEST_CASES_ROOTFS is not set: cargo xtask cases".to_owned(),
+            ),
+            Self::CasesRootfsArm64 => (
+                set_path("POLECAT_TEST_CASES_ROOTFS_ARM64").is_some(),
+                "POLECAT_TEST_CASES_ROOTFS_ARM64 is not set: cargo xtask cases".to_owned(),
+            ),
+            Self::Binfmt => (
+                has_binfmt(),
+                "no binfmt_misc file systems for ordinary users".to_owned(),
             ),
         };
         (!there).then_some(what)
@@ -133,6 +147,16 @@ pub fn cases_rootfs() -> PathBuf {
     set_path("POLECAT_TEST_CASES_ROOTFS").expect("POLECAT_TEST_CASES_ROOTFS: ask for Need::CasesRootfs first")
 }
 
+/// The root file system of the cases of another architecture.
+///
+/// # Panics
+/// Where there is none: ask for [`Need::CasesRootfsArm64`] first.
+#[must_use]
+pub fn cases_rootfs_arm64() -> PathBuf {
+    set_path("POLECAT_TEST_CASES_ROOTFS_ARM64")
+        .expect("POLECAT_TEST_CASES_ROOTFS_ARM64: ask for Need::CasesRootfsArm64 first")
+}
+
 pub(crate) fn set_path(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable)
         .map(PathBuf::from)
@@ -148,23 +172,36 @@ fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// unshare(1), started by the ordinary user.
+fn unshare_as_user() -> Command {
+    if !is_root() {
+        return Command::new("unshare");
+    }
+    let mut command = Command::new("setpriv");
+    let id = ORDINARY_USER;
+    command.args([
+        &format!("--reuid={id}"),
+        &format!("--regid={id}"),
+        "--clear-groups",
+        "unshare",
+    ]);
+    command
+}
+
 fn has_user_namespaces() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| succeeds(unshare_as_user().args(["--user", "--map-current-user", "true"])))
+}
+
+fn has_binfmt() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| {
-        let mut command = if is_root() {
-            let mut command = Command::new("setpriv");
-            let id = ORDINARY_USER;
-            command.args([
-                &format!("--reuid={id}"),
-                &format!("--regid={id}"),
-                "--clear-groups",
-                "unshare",
-            ]);
-            command
-        } else {
-            Command::new("unshare")
-        };
-        succeeds(command.args(["--user", "--map-current-user", "true"]))
+        let mount = ["mount", "-t", "binfmt_misc", "binfmt_misc", "/mnt"];
+        succeeds(
+            unshare_as_user()
+                .args(["--user", "--map-root-user", "--mount"])
+                .args(mount),
+        )
     })
 }
 

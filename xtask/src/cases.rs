@@ -13,11 +13,14 @@ pub(crate) struct Options {
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Run them in the whole root file system instead of packing: this checks the cases.
-    #[arg(long, conflicts_with = "traced")]
+    #[arg(long)]
     baseline: bool,
     /// Pack with a trace of the first use.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["baseline", "arm64"])]
     traced: bool,
+    /// Take the cases of another architecture.
+    #[arg(long)]
+    arm64: bool,
     /// More options for every `polecat pack`, separated by blanks.
     #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
     packed_options: Option<String>,
@@ -29,29 +32,29 @@ pub(crate) struct Options {
     keep: Option<std::path::PathBuf>,
 }
 
-/// The test that each choice is, in `tests/cases.rs`.
-const PACKED: &str = "programs_work_when_packed";
-const BASELINE: &str = "programs_work_in_their_root_file_system";
-const TRACED: &str = "programs_work_when_packed_with_a_trace";
-
 /// Sets up, builds and runs the test.
 pub(crate) fn cases(options: &Options) -> Result<(), Error> {
     setup::setup()?;
     let rootfs = rootfs::ensure(Rootfs::Cases)?;
+    let rootfs_arm64 = rootfs::ensure(Rootfs::CasesArm64)?;
     let packer = build::packer()?;
     let temporary = suite::make_temporary()?;
-    let test = match options {
-        Options { baseline: true, .. } => BASELINE,
-        Options { traced: true, .. } => TRACED,
-        _ => PACKED,
+    // In `tests/cases.rs`.
+    let test = match (options.arm64, options.baseline) {
+        _ if options.traced => "programs_work_when_packed_with_a_trace",
+        (false, false) => "programs_work_when_packed",
+        (false, true) => "programs_work_in_their_root_file_system",
+        (true, false) => "programs_of_another_architecture_work_when_packed",
+        (true, true) => "programs_of_another_architecture_work_in_their_root_file_system",
     };
     let mut command = programs::cargo();
     command
         .current_dir(paths::workspace())
         .args(["test", "--package", "polecat-tests", "--test", "cases", "--"])
-        .args(["--nocapture", "--include-ignored", "--exact", test])
+        .args(["--nocapture", "--exact", test])
         .env("POLECAT_BIN", packer)
         .env("POLECAT_TEST_CASES_ROOTFS", rootfs)
+        .env("POLECAT_TEST_CASES_ROOTFS_ARM64", rootfs_arm64)
         .env("POLECAT_TEST_CASES", options.names.join(","))
         .env("TMPDIR", temporary.path());
     if let Some(more) = &options.packed_options {

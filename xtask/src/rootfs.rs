@@ -129,14 +129,17 @@ impl Recipe {
         if let Some(architecture) = &self.architecture {
             mmdebstrap.arg(format!("--architectures={architecture}"));
         }
+        // Nothing is customized where nothing is configured.
+        let hook = match self.variant.as_str() {
+            "extract" => "--extract-hook",
+            _ => "--customize-hook",
+        };
         for (from, to, permissions) in &self.files {
             let (from, to) = (quoted(from), quoted(to));
-            mmdebstrap.arg(format!(
-                "--customize-hook=install -D -m {permissions:o} {from} \"$1\"{to}"
-            ));
+            mmdebstrap.arg(format!("{hook}=install -D -m {permissions:o} {from} \"$1\"{to}"));
         }
-        for hook in &self.hooks {
-            mmdebstrap.arg(format!("--customize-hook={hook}"));
+        for line in &self.hooks {
+            mmdebstrap.arg(format!("{hook}={line}"));
         }
         mmdebstrap
             .arg(&self.suite)

@@ -29,7 +29,7 @@ const fn package(name: &'static str, program: &'static str, purpose: &'static st
     }
 }
 
-const PACKAGES: [Package; 18] = [
+const PACKAGES: [Package; 19] = [
     package("gcc", "gcc", "compiles the C half of zstd"),
     package(
         "libc6-dev",
@@ -56,6 +56,11 @@ const PACKAGES: [Package; 18] = [
         "gcc-aarch64-linux-gnu",
         "aarch64-linux-gnu-gcc",
         "makes ELF files of another machine",
+    ),
+    package(
+        "qemu-user-static",
+        "qemu-aarch64-static",
+        "runs programs of another machine",
     ),
     package("tmux", "tmux", "drives programs on a terminal"),
     package("strace", "strace", "counts system calls"),

@@ -31,6 +31,7 @@ struct Given {
     packer: PathBuf,
     rootfs: PathBuf,
     cases_rootfs: PathBuf,
+    cases_rootfs_arm64: PathBuf,
     /// All temporary files go below this, so that what is left can be seen.
     temporary: PathBuf,
     quick: bool,
@@ -41,12 +42,14 @@ pub(crate) fn test(options: &Options) -> Result<(), Error> {
     setup::setup()?;
     let rootfs = rootfs::ensure(Rootfs::Tests)?;
     let cases_rootfs = rootfs::ensure(Rootfs::Cases)?;
+    let cases_rootfs_arm64 = rootfs::ensure(Rootfs::CasesArm64)?;
     let packer = build::packer()?;
     let temporary = make_temporary()?;
     let given = Given {
         packer,
         rootfs,
         cases_rootfs,
+        cases_rootfs_arm64,
         temporary: temporary.path().to_owned(),
         quick: options.quick,
     };
@@ -94,6 +97,7 @@ impl Given {
             .env("POLECAT_BIN", &self.packer)
             .env("POLECAT_TEST_ROOTFS", &self.rootfs)
             .env("POLECAT_TEST_CASES_ROOTFS", &self.cases_rootfs)
+            .env("POLECAT_TEST_CASES_ROOTFS_ARM64", &self.cases_rootfs_arm64)
             .env("TMPDIR", &self.temporary);
         if self.quick {
             command.env("POLECAT_TEST_QUICK", "1");
