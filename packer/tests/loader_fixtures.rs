@@ -110,6 +110,7 @@ const NOT_ASKED: [&str; 4] = ["static", "static-pie", "static-nss", "ldso-as-com
 
 /// Warnings that a plan must have, by a part of their text.
 const WARNINGS: &[(&str, WarningKind, &str)] = &[
+    ("caps-xattr", WarningKind::Condition, "has file capabilities"),
     (
         "runpath-noinherit-missing",
         WarningKind::MissingLibrary,
