@@ -7,7 +7,7 @@ use support::requirement::skip;
 use support::tracer::Tracer;
 use support::{Bundle, Ended, Need, Place, Polecat, Scratch};
 
-/// Traces as root, packs with what was seen, and runs that in every place.
+/// Traces as root, packs with what was seen and what loaders read, and runs that in every place.
 fn packs_with_its_trace(words: &[&str], missing_without: bool, check: impl Fn(Place, &Ended)) {
     if skip(&[Need::Polecat, Need::Rootfs, Need::Root, Need::Overlay]) {
         return;
@@ -15,15 +15,15 @@ fn packs_with_its_trace(words: &[&str], missing_without: bool, check: impl Fn(Pl
     let scratch = Scratch::new();
     let _traced = Tracer::Root.run(&scratch, &[], &debian(), words).success();
     let file = Tracer::file(&scratch);
-    let option = ["--trace", file.to_str().expect("UTF-8")];
-    let bundle = Bundle::debian(&option, words);
+    let options = ["--closure", "elf", "--trace", file.to_str().expect("UTF-8")];
+    let bundle = Bundle::debian(&options, words);
     for place in Place::ALL {
         if !skip(place.needs()) {
             check(place, &bundle.run(place, [""; 0]).success());
         }
     }
     if missing_without && !skip(Place::RootUnpack.needs()) {
-        let ended = Bundle::debian(&[], words).run(Place::RootUnpack, [""; 0]);
+        let ended = Bundle::debian(&options[..2], words).run(Place::RootUnpack, [""; 0]);
         assert_ne!(ended.code(), Some(0), "the trace brings nothing: {ended}");
     }
 }
