@@ -59,6 +59,8 @@ pub(crate) fn bench(options: &Options) -> Result<(), Error> {
         rootfs: rootfs::ensure(rootfs::Rootfs::Tests)?,
         scratch,
     };
+    let home = bench.path("home");
+    std::fs::create_dir(&home).map_err(Error::file("create", &home))?;
     if options.only != Some(Half::Packing) {
         starts::print(&bench, options.rounds)?;
     }
