@@ -18,7 +18,10 @@ const MAX_COMMAND: u64 = 16 << 20;
 const MAX_ENTRIES: usize = 4000;
 
 /// Places that programs mention and that belong to everybody, to the caller or to the kernel: nothing in them is taken for a mention.
-const LEFT_TREES: [&str; 17] = [
+const LEFT_TREES: [&str; 20] = [
+    "/etc/systemd",
+    "/usr/lib/systemd/system",
+    "/usr/lib/systemd/user",
     "/dev",
     "/proc",
     "/sys",
@@ -291,6 +294,7 @@ mod tests {
         for (path, left, shared) in [
             ("/dev/null", true, false),
             ("/usr/share/doc/x", true, false),
+            ("/usr/lib/systemd/system", true, false),
             ("/usr/share/figlet", false, false),
             ("/usr/share", false, true),
             ("/usr/lib/x86_64-linux-gnu", false, true),
