@@ -20,17 +20,24 @@ mod rights;
 #[path = "run/signals.rs"]
 mod signals;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bundle::Bundle;
 use support::requirement::skip;
 use support::{Need, Place};
 
-/// A bundle of `/bin/sh`, made once; none where it cannot be made.
-fn shell() -> Option<&'static Bundle> {
-    static SHELL: OnceLock<Bundle> = OnceLock::new();
-    (!skip(&[Need::Tool("busybox"), Need::Tool("mksquashfs")]))
-        .then(|| SHELL.get_or_init(|| Bundle::of_busybox(|_| ())))
+/// A bundle of `/bin/sh`, shared by the tests that run at the same time, gone with the last of them; none where it cannot be made.
+fn shell() -> Option<Arc<Bundle>> {
+    static SHELL: Mutex<Weak<Bundle>> = Mutex::new(Weak::new());
+    if skip(&[Need::Tool("busybox"), Need::Tool("mksquashfs")]) {
+        return None;
+    }
+    let mut shared = SHELL.lock().unwrap_or_else(PoisonError::into_inner);
+    Some(shared.upgrade().unwrap_or_else(|| {
+        let bundle = Arc::new(Bundle::of_busybox(|_| ()));
+        *shared = Arc::downgrade(&bundle);
+        bundle
+    }))
 }
 
 /// Those that the machine has.
