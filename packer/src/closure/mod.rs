@@ -5,6 +5,7 @@
 //! directory on the way to it, and with the reason that brought it in. Nothing of the root file system is run.
 
 mod base_set;
+mod broad;
 mod command;
 mod entries;
 mod error;

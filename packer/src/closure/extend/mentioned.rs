@@ -2,6 +2,7 @@
 //! unless something stronger asks for it.
 
 use super::{Extension, add_data};
+use crate::closure::broad::is_broad;
 use crate::closure::error::ClosureError;
 use crate::closure::follow::{Demand, Follow};
 use crate::elf::is_absence;
@@ -41,30 +42,8 @@ const LEFT_TREES: [&str; 20] = [
     "/usr/share/locale",
 ];
 
-/// Directories that are shared by everything: mentioned, they are not taken as a whole, though what they hold may be mentioned by name.
+/// More directories that are shared by many: mentioned, they are not taken as a whole, though what they hold may be mentioned by name.
 const SHARED: &[&str] = &[
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/etc",
-    "/opt",
-    "/srv",
-    "/usr",
-    "/usr/bin",
-    "/usr/sbin",
-    "/usr/games",
-    "/usr/lib",
-    "/usr/lib32",
-    "/usr/lib64",
-    "/usr/libexec",
-    "/usr/local",
-    "/usr/local/bin",
-    "/usr/local/lib",
-    "/usr/local/sbin",
-    "/usr/local/share",
-    "/usr/share",
     "/usr/share/applications",
     "/usr/share/icons",
     "/usr/share/fonts",
@@ -81,9 +60,6 @@ const SHARED: &[&str] = &[
     "/usr/lib/python3",
     "/usr/lib/python3/dist-packages",
     "/usr/lib/systemd",
-    "/var",
-    "/var/cache",
-    "/var/lib",
     "/var/log",
     "/var/mail",
     "/var/spool",
@@ -246,13 +222,7 @@ fn is_left(path: &RootPath) -> bool {
 }
 
 fn is_shared(path: &RootPath) -> bool {
-    let text = path.as_bytes();
-    // Directories of libraries for a machine: /usr/lib/TRIPLE.
-    let is_triple = path
-        .parent()
-        .is_some_and(|parent| parent.as_bytes() == b"/usr/lib" || parent.as_bytes() == b"/lib")
-        && path.file_name().windows(6).any(|window| window == b"-linux");
-    is_triple || SHARED.iter().any(|shared| shared.as_bytes() == text)
+    is_broad(path) || SHARED.iter().any(|shared| shared.as_bytes() == path.as_bytes())
 }
 
 fn is_one_of(names: &[&str], name: &[u8]) -> bool {
