@@ -46,7 +46,7 @@ impl<'a> Files<'a> {
             image,
             owner,
             first_links: HashMap::new(),
-            buffer: vec![0; CHUNK_LENGTH],
+            buffer: Vec::new(),
         }
     }
 
@@ -96,6 +96,9 @@ impl<'a> Files<'a> {
             let end = image.seek_hole(&entry.inode, start).map_err(damaged)?.unwrap_or(size);
             while start < end {
                 let wanted = usize::try_from(end - start).unwrap_or(CHUNK_LENGTH).min(CHUNK_LENGTH);
+                if self.buffer.len() < wanted {
+                    self.buffer.resize(wanted, 0);
+                }
                 let chunk = self.buffer.get_mut(..wanted).unwrap_or_default();
                 let length = image.read(&entry.inode, start, chunk).map_err(damaged)?;
                 if length == 0 {
