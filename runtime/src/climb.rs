@@ -11,12 +11,13 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkdir;
 
 use crate::debug::Trace;
+use crate::image::kernel_loop::Attached;
 use crate::image::{CheckError, MountError, OwnerMap, VerifiedImage, fuse, kernel_loop, unpack};
 use crate::job::Source;
 use crate::ladder::Rung;
 use crate::limits;
-use crate::process::control_socket::InitEnd;
-use crate::process::message::FromInit;
+use crate::process::control_socket::{InitEnd, Received};
+use crate::process::message::{FromInit, ToInit};
 use crate::process::server;
 use crate::root::apply;
 use crate::root::overlay::{Layers, overlay};
@@ -35,6 +36,8 @@ pub(crate) struct Climber<'a> {
     pub(crate) owner: OwnerMap,
     pub(crate) inputs: Inputs<'a>,
     pub(crate) socket: &'a InitEnd,
+    /// The monitor gives the image a loop device meanwhile.
+    pub(crate) attached: bool,
     pub(crate) trace: Trace,
 }
 
@@ -116,7 +119,10 @@ impl Climber<'_> {
     fn mount_lower(&self, rung: Rung, source: &Source, lower: &Path) -> Result<(), RungError> {
         let dev = Path::new(HOST).join("dev");
         match (rung, source) {
-            (Rung::Loop, Source::Image(image)) => Ok(kernel_loop::mount(image, &dev, lower)?),
+            (Rung::Loop, Source::Image(image)) => match self.device()? {
+                Some(attached) => Ok(attached.mount(&dev, lower)?),
+                None => Ok(kernel_loop::mount(image, &dev, lower)?),
+            },
             (_, Source::Image(_)) => {
                 let connection = fuse::mount(&dev, lower, self.owner)?;
                 let sent = self.socket.send(&FromInit::Serve, Some(connection.as_fd()));
@@ -127,6 +133,20 @@ impl Climber<'_> {
                 let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
                 mount(Some(&path), lower, None::<&str>, flags, None::<&str>).map_err(RungError::Directory)
             }
+        }
+    }
+
+    /// The loop device that the monitor gave the image.
+    fn device(&self) -> Result<Option<Attached>, RungError> {
+        if !self.attached {
+            return Ok(None);
+        }
+        match self.socket.wait().map_err(RungError::Monitor)? {
+            Received::Message(ToInit::Loop(number), device) => {
+                Ok(number.zip(device).map(|(number, device)| Attached { number, device }))
+            }
+            Received::Message(..) | Received::Nothing => Err(RungError::Monitor(Errno::EBADMSG)),
+            Received::Closed => Err(RungError::Monitor(Errno::EPIPE)),
         }
     }
 
@@ -176,6 +196,8 @@ pub(crate) enum RungError {
     Overlay(Errno),
     /// The monitor could not be asked to serve.
     Server(Errno),
+    /// The monitor does not say which loop device has the image.
+    Monitor(Errno),
     /// The directory that is the root.
     Directory(Errno),
     /// A directory in the base of the new root.
@@ -251,6 +273,7 @@ impl fmt::Display for RungError {
             Self::Tmpfs(errno) => write!(f, "mount a tmpfs to unpack into: {}", errno.desc()),
             Self::Overlay(errno) => write!(f, "mount an overlay on the image: {}", errno.desc()),
             Self::Server(errno) => write!(f, "ask the monitor to serve the image: {}", errno.desc()),
+            Self::Monitor(errno) => write!(f, "hear of the loop device: {}", errno.desc()),
             Self::Directory(errno) => write!(f, "bind the root directory: {}", errno.desc()),
             Self::Scratch { path, errno } => write!(f, "make {} beside the new root: {}", path.display(), errno.desc()),
             Self::Undo { path, errno } => write!(f, "unmount {} again: {}", path.display(), errno.desc()),

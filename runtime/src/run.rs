@@ -1,6 +1,7 @@
 //! The recipe.
 
 use std::ffi::OsString;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use bundle::manifest::{Isolation, Process};
@@ -10,8 +11,12 @@ use crate::control::Control;
 use crate::error::Error;
 use crate::exit::End;
 use crate::host::Facts;
+use crate::image::VerifiedImage;
+use crate::image::kernel_loop::Attached;
 use crate::job::{Job, Source};
 use crate::process::clone::clone_init;
+use crate::process::control_socket::MonitorEnd;
+use crate::process::message::ToInit;
 use crate::process::monitor::{Monitor, Running};
 use crate::process::observer::{Nobody, Observer};
 use crate::process::terminal::Foreground;
@@ -66,6 +71,18 @@ pub(crate) fn directory_job(
     ))
 }
 
+/// Gives `image` a loop device, and that to init.
+fn hand_over(image: &VerifiedImage, init: &MonitorEnd) -> Result<(), Errno> {
+    let attached = Attached::at_once(image, Path::new("/dev"));
+    let number = attached.as_ref().map(|attached| attached.number);
+    let device = attached.as_ref().map(|attached| attached.device.as_fd());
+    match init.send(ToInit::Loop(number), device) {
+        // Init failed before it came to this, and has said so.
+        Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
+        result => result,
+    }
+}
+
 /// Runs a job to its end, before the eyes of `observer`.
 pub(crate) fn supervise(job: Job, observer: impl Observer) -> Result<End, Error> {
     let failed = |step| move |errno| Error::Monitor { step, errno };
@@ -82,6 +99,9 @@ pub(crate) fn supervise(job: Job, observer: impl Observer) -> Result<End, Error>
     };
     // Both belong to init now.
     drop((init_end, observer));
+    if let Some(image) = planned.looped() {
+        hand_over(image, &monitor_end).map_err(failed("hand the image to init"))?;
+    }
     descriptors::release().map_err(failed("let go of the app's descriptors"))?;
     let monitor = Monitor {
         init,

@@ -16,7 +16,7 @@ use crate::debug::Trace;
 use crate::environment::{self, Setting};
 use crate::exit;
 use crate::host::Facts;
-use crate::image::OwnerMap;
+use crate::image::{OwnerMap, VerifiedImage};
 use crate::job::Job;
 use crate::ladder::{self, Rung, Situation};
 use crate::limits::{self, CallersLimit, LimitError};
@@ -38,7 +38,7 @@ pub(crate) struct Planned {
 
 impl Planned {
     pub(crate) fn new(job: Job, host: Facts) -> Self {
-        let image = job.source.image().map(crate::image::VerifiedImage::length);
+        let image = job.source.image().map(VerifiedImage::length);
         let rungs = ladder::choose(Situation {
             privileged: host.privileged,
             image,
@@ -63,6 +63,12 @@ impl Planned {
             image: self.job.source.image()?.clone(),
             owner: self.owner(),
         })
+    }
+
+    /// The image, where a loop device comes first: the monitor looks for one while init makes a place for it.
+    pub(crate) fn looped(&self) -> Option<&VerifiedImage> {
+        let first = self.host.privileged && self.rungs.first() == Some(&Rung::Loop);
+        self.job.source.image().filter(|_| first)
     }
 
     /// Path of the program, inside.
@@ -153,6 +159,7 @@ impl Entered {
             owner: planned.owner(),
             inputs,
             socket,
+            attached: planned.looped().is_some(),
             trace: planned.trace(),
         };
         climber.climb(&planned.rungs).map_err(StageError::Climb)

@@ -8,6 +8,7 @@
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -32,28 +33,43 @@ const ATTEMPTS: u32 = 150;
 /// See [`MountError`]. Nothing stays behind.
 pub fn mount(image: &VerifiedImage, dev: &Path, target: &Path) -> Result<(), MountError> {
     image.check_all(|_| ()).map_err(MountError::Unverified)?;
-    let device = attach(image, dev)?;
-    // From here on the mount keeps the device busy; without one, closing it is what detaches the file.
-    nix::mount::mount(
-        Some(&device.path),
-        target,
-        Some(KIND),
-        MsFlags::MS_RDONLY | MsFlags::MS_NODEV,
-        None::<&str>,
-    )
-    .map_err(|errno| MountError::Mount {
-        kind: KIND,
-        target: target.to_owned(),
-        errno,
-    })
+    attach(image, dev)?.mount(dev, target)
 }
 
-/// A loop device that shows the image as long as this, or a mount, holds it open.
+/// A loop device that shows a checked image, as long as this, or a mount, holds it open.
 #[derive(Debug)]
-struct Attached {
-    path: PathBuf,
-    /// Held, not used: the last close detaches.
-    _device: File,
+pub struct Attached {
+    /// `N` of `loopN`.
+    pub number: u32,
+    /// The device, open: the last close detaches.
+    pub device: OwnedFd,
+}
+
+impl Attached {
+    /// Checks every block of `image` and gives it the loop device that is free, without waiting for one. None where that
+    /// does not work at once: [`mount`] knows why, and waits.
+    #[must_use]
+    pub fn at_once(image: &VerifiedImage, dev: &Path) -> Option<Self> {
+        image.check_all(|_| ()).ok()?;
+        let control = open(&dev.join("loop-control")).ok()?;
+        take(image, dev, loop_device::get_free(&control).ok()?).ok()
+    }
+
+    /// Mounts what the device shows read-only on `target`. `dev` is where the host's `/dev` is seen.
+    ///
+    /// # Errors
+    /// See [`MountError`].
+    pub fn mount(&self, dev: &Path, target: &Path) -> Result<(), MountError> {
+        let flags = MsFlags::MS_RDONLY | MsFlags::MS_NODEV;
+        // From here on the mount keeps the device busy; without one, closing it is what detaches the file.
+        nix::mount::mount(Some(&node(dev, self.number)), target, Some(KIND), flags, None::<&str>).map_err(|errno| {
+            MountError::Mount {
+                kind: KIND,
+                target: target.to_owned(),
+                errno,
+            }
+        })
+    }
 }
 
 /// Finds a loop device and gives it the image.
@@ -110,15 +126,22 @@ fn node_number(name: &str) -> Option<u32> {
     if canonical { digits.parse().ok() } else { None }
 }
 
+fn node(dev: &Path, number: u32) -> PathBuf {
+    dev.join(format!("loop{number}"))
+}
+
 fn take(image: &VerifiedImage, dev: &Path, number: u32) -> Result<Attached, MountError> {
-    let path = dev.join(format!("loop{number}"));
+    let path = node(dev, number);
     let device = open(&path)?;
     let window = Window {
         offset: image.offset(),
         length: image.length(),
     };
     match loop_device::attach(&device, image.file(), window) {
-        Ok(()) => Ok(Attached { path, _device: device }),
+        Ok(()) => Ok(Attached {
+            number,
+            device: device.into(),
+        }),
         Err(errno) => Err(MountError::Attach { path, errno }),
     }
 }

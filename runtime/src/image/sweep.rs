@@ -44,7 +44,7 @@ impl<'a> Sweep<'a> {
     /// Checks everything; `progress` is told on this thread. The first block that fails is the same with any number of
     /// threads: when one fails, all before it are done or being done, and are waited for.
     pub(super) fn run(self, mut progress: impl FnMut(u64)) -> Result<(), CheckError> {
-        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let processors = || thread::available_parallelism().map_or(1, NonZero::get);
         let threads = threads(self.image.length(), processors);
         thread::scope(|scope| {
             for _ in 1..threads {
@@ -100,9 +100,14 @@ impl<'a> Sweep<'a> {
 }
 
 /// How many threads check `length` bytes, this one among them.
-fn threads(length: u64, processors: usize) -> u64 {
-    let processors = u64::try_from(processors).unwrap_or(MOST_THREADS);
-    (length / WORTH_A_THREAD).clamp(1, processors.clamp(1, MOST_THREADS))
+fn threads(length: u64, processors: impl Fn() -> usize) -> u64 {
+    match length / WORTH_A_THREAD {
+        0 | 1 => 1,
+        wanted => wanted.clamp(
+            1,
+            processors().try_into().unwrap_or(MOST_THREADS).clamp(1, MOST_THREADS),
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +126,7 @@ mod tests {
         ];
         for (length, processors, expected) in cases {
             assert_eq!(
-                threads(length, processors),
+                threads(length, || processors),
                 expected,
                 "{length} bytes, {processors} processors"
             );

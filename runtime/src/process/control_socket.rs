@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
 };
@@ -43,9 +44,10 @@ impl MonitorEnd {
         receive(&self.0, FromInit::decode)
     }
 
-    /// Sends `message`, unless init has hundreds of them to read yet: signals that wait coalesce.
-    pub(crate) fn send(&self, message: ToInit) -> Result<(), Errno> {
-        match send(&self.0, &message.encode(), None, MsgFlags::MSG_DONTWAIT) {
+    /// Sends `message`, and with it a copy of `descriptor`, unless init has hundreds of them to read yet: signals that
+    /// wait coalesce.
+    pub(crate) fn send(&self, message: ToInit, descriptor: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
+        match send(&self.0, &message.encode(), descriptor, MsgFlags::MSG_DONTWAIT) {
             Err(Errno::EAGAIN) => Ok(()),
             result => result,
         }
@@ -61,6 +63,32 @@ impl InitEnd {
     /// Takes the next message, without waiting for one.
     pub(crate) fn receive(&self) -> Result<Received<ToInit>, Errno> {
         receive(&self.0, ToInit::decode)
+    }
+
+    /// Whether the monitor is gone; what it said before may still be there to be read.
+    pub(crate) fn is_abandoned(&self) -> Result<bool, Errno> {
+        let mut socket = [PollFd::new(self.as_fd(), PollFlags::empty())];
+        match poll(&mut socket, PollTimeout::ZERO) {
+            Ok(_) => Ok(socket[0]
+                .revents()
+                .is_some_and(|events| events.contains(PollFlags::POLLHUP))),
+            Err(Errno::EINTR) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Takes the next message, and waits for it.
+    pub(crate) fn wait(&self) -> Result<Received<ToInit>, Errno> {
+        loop {
+            match self.receive()? {
+                Received::Nothing => {}
+                received => return Ok(received),
+            }
+            match poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
     }
 
     /// Sends `message`, and with it a copy of `descriptor`.
@@ -153,14 +181,33 @@ mod tests {
             "said before the end"
         );
         assert!(matches!(monitor.receive(), Ok(Received::Closed)));
-        assert_eq!(monitor.send(ToInit::Signal(1)), Err(Errno::EPIPE));
+        assert_eq!(monitor.send(ToInit::Signal(1), None), Err(Errno::EPIPE));
+    }
+
+    #[test]
+    fn init_waits_for_a_message() {
+        let (monitor, init) = pair().unwrap();
+        assert_eq!(init.is_abandoned(), Ok(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| monitor.send(ToInit::Loop(Some(3)), None).unwrap());
+            assert!(matches!(
+                init.wait(),
+                Ok(Received::Message(ToInit::Loop(Some(3)), None))
+            ));
+        });
+        monitor.send(ToInit::Signal(1), None).unwrap();
+        assert_eq!(init.is_abandoned(), Ok(false));
+        drop(monitor);
+        assert_eq!(init.is_abandoned(), Ok(true), "though there is something to read");
+        assert!(matches!(init.wait(), Ok(Received::Message(ToInit::Signal(1), None))));
+        assert!(matches!(init.wait(), Ok(Received::Closed)));
     }
 
     #[test]
     fn a_full_socket_does_not_block_the_monitor() {
         let (monitor, init) = pair().unwrap();
         for _ in 0..10_000 {
-            monitor.send(ToInit::Signal(10)).unwrap();
+            monitor.send(ToInit::Signal(10), None).unwrap();
         }
         assert!(matches!(
             init.receive(),

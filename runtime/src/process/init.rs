@@ -82,9 +82,10 @@ fn die_with_monitor(socket: &InitEnd) -> Result<(), StageError> {
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| StageError::init("set the parent-death signal", errno))?;
     prctl::set_name(c"polecat-init").map_err(|errno| StageError::init("set the name of init", errno))?;
     // It may have been gone before that; then the other end of the socket is too.
-    match socket.receive() {
-        Ok(Received::Closed) => process::exit(exit::FAILED),
-        _ => Ok(()),
+    match socket.is_abandoned() {
+        Ok(false) => Ok(()),
+        Ok(true) => process::exit(exit::FAILED),
+        Err(errno) => Err(StageError::init("look for the monitor", errno)),
     }
 }
 
@@ -140,6 +141,8 @@ impl<O: Observer> Init<'_, O> {
         loop {
             match self.socket.receive()? {
                 Received::Message(ToInit::Signal(signal), _) => self.hand_on(signal)?,
+                // It comes before there is an app.
+                Received::Message(ToInit::Loop(_), _) => return Err(Errno::EBADMSG),
                 Received::Nothing => return Ok(()),
                 Received::Closed => process::exit(exit::FAILED),
             }

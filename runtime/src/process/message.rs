@@ -40,6 +40,9 @@ pub(crate) enum FromInit {
 pub(crate) enum ToInit {
     /// Hand this signal on to the app.
     Signal(i32),
+    /// The image is checked, and shown by the loop device of this number, which comes with this; none: init has to see for
+    /// itself. The first message, where it is sent at all.
+    Loop(Option<u32>),
 }
 
 /// An error of another process, as text: it is printed by the one that the caller started, and nowhere else.
@@ -97,12 +100,20 @@ fn rung(name: &[u8]) -> Option<Rung> {
 
 impl ToInit {
     pub(crate) fn encode(self) -> Vec<u8> {
-        let Self::Signal(signal) = self;
-        signal.to_le_bytes().to_vec()
+        match self {
+            Self::Signal(signal) => [&b"S"[..], &signal.to_le_bytes()].concat(),
+            Self::Loop(Some(number)) => [&b"L"[..], &number.to_le_bytes()].concat(),
+            Self::Loop(None) => vec![b'L'],
+        }
     }
 
     pub(crate) fn decode(packet: &[u8]) -> Option<Self> {
-        Some(Self::Signal(i32::from_le_bytes(packet.try_into().ok()?)))
+        match packet.split_first()? {
+            (b'S', signal) => Some(Self::Signal(i32::from_le_bytes(signal.try_into().ok()?))),
+            (b'L', []) => Some(Self::Loop(None)),
+            (b'L', number) => Some(Self::Loop(Some(u32::from_le_bytes(number.try_into().ok()?)))),
+            _ => None,
+        }
     }
 }
 
@@ -185,7 +196,9 @@ mod tests {
         for message in messages {
             assert_eq!(FromInit::decode(&message.encode()).as_ref(), Some(&message));
         }
-        assert_eq!(ToInit::decode(&ToInit::Signal(15).encode()), Some(ToInit::Signal(15)));
+        for message in [ToInit::Signal(15), ToInit::Loop(Some(7)), ToInit::Loop(None)] {
+            assert_eq!(ToInit::decode(&message.encode()), Some(message));
+        }
     }
 
     #[test]
@@ -193,7 +206,9 @@ mod tests {
         for packet in [&b""[..], b"X", b"E", b"E12", b"S123", b"Rsideways", b"C1", b"N\0"] {
             assert_eq!(FromInit::decode(packet), None, "{packet:?}");
         }
-        assert_eq!(ToInit::decode(b"123"), None);
+        for packet in [&b""[..], b"S123", b"L123", b"X1234"] {
+            assert_eq!(ToInit::decode(packet), None, "{packet:?}");
+        }
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl Monitor {
             self.run.observed.interrupted = Some(signal);
             return self.kill(self.init);
         }
-        match self.socket.send(ToInit::Signal(signal)) {
+        match self.socket.send(ToInit::Signal(signal), None) {
             // Init has just ended, and its end is about to be read.
             Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN) => Ok(()),
             result => result,
