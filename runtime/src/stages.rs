@@ -139,7 +139,7 @@ impl Entered {
         let callers_umask = suspend_umask();
         let callers_limit = CallersLimit::suspend()?;
         pivot::hide_mounts()?;
-        pivot::into_base(plan::writable_limit(host.memory))?;
+        pivot::into_base(plan::writable_limit(host.memory), plan::makes_devices(host))?;
         Ok(Self {
             callers_umask,
             callers_limit,
@@ -184,6 +184,7 @@ impl Rooted {
         let view = View {
             root: Path::new(NEW_ROOT),
             host: Path::new(HOST),
+            private: Path::new("/private"),
         };
         let skipped = apply::apply(&plan.mounts, view)?;
         for (path, errno) in &skipped {

@@ -2,10 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::{Mode, SFlag, lstat, mknodat};
 use nix::unistd::fchdir;
 
 use super::mount_table;
@@ -20,6 +23,8 @@ pub struct View<'a> {
     pub root: &'a Path,
     /// The host's.
     pub host: &'a Path,
+    /// Where directories of the base are made that are bound into the root: in a tmpfs of the namespace.
+    pub private: &'a Path,
 }
 
 const NONE: Option<&str> = None;
@@ -100,9 +105,7 @@ fn make(entry: &Entry, tree: &mut Tree) -> Result<(), TreeError> {
 fn mount_system(system: System, path: &Path, tree: &mut Tree, view: View<'_>) -> Result<(), ApplyError> {
     let closed = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     match system {
-        System::Tmpfs { mode, limit } => {
-            mount_kind("tmpfs", path, tree, closed, &format!("mode={mode:o},size={limit}"))
-        }
+        System::Private { mode, devices } => bind_private(mode, devices, path, tree, view),
         System::Terminals { group } => {
             let group = group.map_or(String::new(), |group| format!(",gid={group}"));
             let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
@@ -131,6 +134,23 @@ fn mount_system(system: System, path: &Path, tree: &mut Tree, view: View<'_>) ->
     }
 }
 
+fn bind_private(mode: u32, devices: bool, path: &Path, tree: &mut Tree, view: View<'_>) -> Result<(), ApplyError> {
+    let source = inside(view.private, path);
+    let failed = |errno| ApplyError::mount("a private directory", path, errno);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(&source)
+        .map_err(|error| failed(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
+    let place = enter(tree, path)?;
+    mount(Some(&source), place.name.as_os_str(), NONE, MsFlags::MS_BIND, NONE).map_err(failed)?;
+    let devices = if devices { 0 } else { NO_DEVICES };
+    restrict(&place, path, NO_SET_ID | devices, view).map_err(|errno| ApplyError::Restrict {
+        path: path.to_owned(),
+        errno,
+    })
+}
+
 fn mount_kind(kind: &'static str, path: &Path, tree: &mut Tree, flags: MsFlags, data: &str) -> Result<(), ApplyError> {
     let place = enter(tree, path)?;
     mount(Some(kind), place.name.as_os_str(), Some(kind), flags, Some(data))
@@ -139,18 +159,18 @@ fn mount_kind(kind: &'static str, path: &Path, tree: &mut Tree, flags: MsFlags, 
 
 fn bind_part(bind: &Bind, tree: &mut Tree, view: View<'_>) -> Result<(), ApplyError> {
     let Bind { source, path, kind, .. } = bind;
+    let source = inside(view.host, source);
+    if *kind == BindKind::Device && make_device(&source, &tree.place(path)?)? {
+        return Ok(());
+    }
+    let is_node = matches!(kind, BindKind::Node | BindKind::Device);
     let made = match kind {
-        BindKind::Node => tree.place(path)?.create(0o644).map(drop),
+        BindKind::Node | BindKind::Device => tree.place(path)?.create(0o644).map(drop),
         BindKind::Shared | BindKind::ReadOnly => Ok(tree.directory(path, 0o755)?),
     };
     made.map_err(|errno| ApplyError::mount("a node", path, errno))?;
     let place = enter(tree, path)?;
-    let source = view.host.join(source.strip_prefix("/").unwrap_or(source));
-    let depth = if *kind == BindKind::Node {
-        MsFlags::empty()
-    } else {
-        MsFlags::MS_REC
-    };
+    let depth = if is_node { MsFlags::empty() } else { MsFlags::MS_REC };
     let bound = mount(
         Some(&source),
         place.name.as_os_str(),
@@ -159,7 +179,7 @@ fn bind_part(bind: &Bind, tree: &mut Tree, view: View<'_>) -> Result<(), ApplyEr
         NONE,
     );
     if let Err(errno) = bound {
-        if *kind == BindKind::Node {
+        if is_node {
             place
                 .remove()
                 .map_err(|errno| ApplyError::mount("a node", path, errno))?;
@@ -179,6 +199,22 @@ fn bind_part(bind: &Bind, tree: &mut Tree, view: View<'_>) -> Result<(), ApplyEr
             },
         }
     })
+}
+
+/// Makes a node of the device that `source` is, with its mode. Not, and no error, where that is forbidden.
+fn make_device(source: &Path, place: &Place) -> Result<bool, ApplyError> {
+    let failed = |errno| ApplyError::mount("a device", source, errno);
+    let known = lstat(source).map_err(failed)?;
+    let kind = SFlag::from_bits_truncate(known.st_mode) & SFlag::S_IFMT;
+    if kind != SFlag::S_IFCHR {
+        return Ok(false);
+    }
+    let mode = Mode::from_bits_truncate(known.st_mode);
+    match mknodat(&place.parent, place.name.as_os_str(), kind, mode, known.st_rdev) {
+        Ok(()) => Ok(true),
+        Err(Errno::EPERM | Errno::EACCES) => Ok(false),
+        Err(errno) => Err(failed(errno)),
+    }
 }
 
 /// Adds `attributes` to the mount at `place`, in which the working directory is, and to all below.

@@ -20,15 +20,27 @@ const LINKS: [(&str, &str); 6] = [
 /// Group `tty`, which every distribution numbers so.
 const TTY_GROUP: u32 = 5;
 
+/// What the builder of the root may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// Name any group of the host.
+    pub groups: bool,
+    /// Make device nodes.
+    pub devices: bool,
+}
+
 /// The steps. `terminal` is the caller's, seen as `/dev/console`: ttyname(3) looks for its device number in `/dev`, and
 /// its own name means another terminal in the new `/dev/pts`.
 #[must_use]
-pub fn steps(terminal: Option<&Path>, all_groups: bool, limit: u64) -> Vec<Op> {
+pub fn steps(terminal: Option<&Path>, rights: Rights) -> Vec<Op> {
     let dev = |name: &str| Path::new("/dev").join(name);
     let mut ops = vec![
         Op::Mount {
             path: "/dev".into(),
-            system: System::Tmpfs { mode: 0o755, limit },
+            system: System::Private {
+                mode: 0o755,
+                devices: rights.devices,
+            },
         },
         Op::Make(Entry::Directory {
             path: dev("shm"),
@@ -41,26 +53,31 @@ pub fn steps(terminal: Option<&Path>, all_groups: bool, limit: u64) -> Vec<Op> {
         Op::Mount {
             path: dev("pts"),
             system: System::Terminals {
-                group: all_groups.then_some(TTY_GROUP),
+                group: rights.groups.then_some(TTY_GROUP),
             },
         },
     ];
-    ops.extend(NODES.map(|name| node(dev(name), dev(name))));
+    let kind = if rights.devices {
+        BindKind::Device
+    } else {
+        BindKind::Node
+    };
+    ops.extend(NODES.map(|name| node(dev(name), dev(name), kind)));
     ops.extend(LINKS.map(|(name, target)| {
         Op::Make(Entry::Link {
             path: dev(name),
             target,
         })
     }));
-    ops.extend(terminal.map(|terminal| node(terminal.to_owned(), dev("console"))));
+    ops.extend(terminal.map(|terminal| node(terminal.to_owned(), dev("console"), BindKind::Node)));
     ops
 }
 
-fn node(source: PathBuf, path: PathBuf) -> Op {
+fn node(source: PathBuf, path: PathBuf, kind: BindKind) -> Op {
     Op::Bind(Bind {
         source,
         path,
-        kind: BindKind::Node,
+        kind,
         optional: true,
     })
 }
@@ -68,6 +85,11 @@ fn node(source: PathBuf, path: PathBuf) -> Op {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ALL: Rights = Rights {
+        groups: true,
+        devices: true,
+    };
 
     fn bound(ops: &[Op]) -> Vec<(&str, &str)> {
         ops.iter()
@@ -80,19 +102,34 @@ mod tests {
 
     #[test]
     fn the_console_is_the_callers_terminal() {
-        let with = steps(Some(Path::new("/dev/pts/7")), true, 1);
+        let with = steps(Some(Path::new("/dev/pts/7")), ALL);
         assert!(bound(&with).contains(&("/dev/pts/7", "/dev/console")));
-        assert_eq!(bound(&steps(None, true, 1)).len(), NODES.len());
+        assert_eq!(bound(&steps(None, ALL)).len(), NODES.len());
+    }
+
+    #[test]
+    fn nodes_are_made_by_those_who_may() {
+        for devices in [true, false] {
+            let ops = steps(Some(Path::new("/dev/pts/7")), Rights { devices, ..ALL });
+            let made = |op: &&Op| matches!(op, Op::Bind(bind) if bind.kind == BindKind::Device);
+            // The caller's terminal belongs to another devpts: a node of the same number would be none of it.
+            assert_eq!(ops.iter().filter(made).count(), if devices { NODES.len() } else { 0 });
+            let system = System::Private { mode: 0o755, devices };
+            assert!(ops.contains(&Op::Mount {
+                path: "/dev".into(),
+                system
+            }));
+        }
     }
 
     #[test]
     fn groups_are_named_only_where_they_exist() {
-        for (all_groups, group) in [(true, Some(5)), (false, None)] {
+        for (groups, group) in [(true, Some(5)), (false, None)] {
             let expected = Op::Mount {
                 path: "/dev/pts".into(),
                 system: System::Terminals { group },
             };
-            assert!(steps(None, all_groups, 1).contains(&expected), "{all_groups}");
+            assert!(steps(None, Rights { groups, ..ALL }).contains(&expected), "{groups}");
         }
     }
 }

@@ -68,12 +68,13 @@ pub enum Entry {
 /// A file system that begins empty, or shows the namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
-    /// An empty tmpfs(5).
-    Tmpfs {
-        /// Permission bits of its root directory.
+    /// An empty directory of the base, a tmpfs(5): less to set up and to tear down than one of its own, and one limit for all
+    /// that is written to memory.
+    Private {
+        /// Permission bits of the directory.
         mode: u32,
-        /// Bytes that may be written.
-        limit: u64,
+        /// Device nodes work in it.
+        devices: bool,
     },
     /// The processes of this PID namespace, proc(5).
     Proc {
@@ -106,6 +107,9 @@ pub struct Bind {
 pub enum BindKind {
     /// A device node.
     Node,
+    /// A device node that is the same device wherever its node is. It is made anew where that is allowed: whoever changes the
+    /// mode of a bound one changes the host's.
+    Device,
     /// A directory with the mounts below it, to be read and written.
     Shared,
     /// A directory with the mounts below it, to be read.
@@ -118,7 +122,7 @@ impl BindKind {
     pub fn attributes(self) -> Option<u64> {
         use mount_attribute::{NO_DEVICES, NO_EXEC, NO_SET_ID, READ_ONLY};
         match self {
-            Self::Node => None,
+            Self::Node | Self::Device => None,
             Self::Shared => Some(NO_SET_ID | NO_DEVICES),
             Self::ReadOnly => Some(READ_ONLY | NO_SET_ID | NO_DEVICES | NO_EXEC),
         }

@@ -59,12 +59,13 @@ fn hide_from_chroot() -> Result<(), Errno> {
     chroot(".")
 }
 
-/// Makes an empty tmpfs of at most `limit` bytes the root, with the host at [`HOST`].
+/// Makes an empty tmpfs of at most `limit` bytes the root, with the host at [`HOST`]. `devices`: nodes of devices work in it,
+/// until a mount of a part of it says otherwise.
 ///
 /// # Errors
 /// See [`PivotError`].
-pub fn into_base(limit: u64) -> Result<(), PivotError> {
-    let base = cover_any(limit)?;
+pub fn into_base(limit: u64, devices: bool) -> Result<(), PivotError> {
+    let base = cover_any(limit, devices)?;
     let step = |step, result: Result<(), Errno>| result.map_err(|errno| PivotError::Step { step, errno });
     step("enter the base of the new root", chdir(base))?;
     step(
@@ -79,9 +80,10 @@ pub fn into_base(limit: u64) -> Result<(), PivotError> {
     step("enter the base of the new root", chdir("/"))
 }
 
-fn cover_any(limit: u64) -> Result<&'static Path, PivotError> {
+fn cover_any(limit: u64, devices: bool) -> Result<&'static Path, PivotError> {
     let options = format!("mode=755,size={limit}");
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    let closed = if devices { MsFlags::empty() } else { MsFlags::MS_NODEV };
+    let flags = MsFlags::MS_NOSUID | closed;
     let mut last = Errno::ENOENT;
     let directories = BASES.into_iter().filter(|base| is_directory(base));
     for base in directories {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::binds::{self, Refusal};
-use super::dev;
+use super::dev::{self, Rights};
 use super::identity::{self, Account};
 use super::op::{Bind, BindKind, Entry, Op, System};
 use super::survey::{Questions, Standing, Survey};
@@ -21,6 +21,11 @@ const MOUNT_POINTS: [(&str, u32); 5] = [
 
 /// Files of proc(5) that user 0 may write without any capability, and by which it would govern the host.
 const GOVERNING: [&str; 5] = ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"];
+
+const PASSWD: &str = "/etc/passwd";
+
+/// passwd(5) and group(5).
+const NAMES: [&str; 2] = [PASSWD, "/etc/group"];
 
 /// What the plan is made from.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +66,15 @@ pub fn questions(inputs: Inputs<'_>) -> Questions {
         binds::questions(inputs.host)
     };
     contents.extend(inputs.binds.iter().map(|bind| bind.path.clone()));
-    Questions { directories, contents }
+    let names = !is_root(inputs.host);
+    if !names {
+        directories.extend(NAMES.map(PathBuf::from));
+    }
+    Questions {
+        directories,
+        contents,
+        names,
+    }
 }
 
 /// Decides.
@@ -150,11 +163,14 @@ fn layer(host: &Facts, home: &Path, survey: &Survey) -> Vec<Entry> {
         home: home.to_owned(),
         ..host.account.clone()
     };
-    let names = [
-        ("/etc/passwd", identity::with_user(survey.passwd.as_deref(), &account)),
-        ("/etc/group", identity::with_group(survey.group.as_deref(), &account)),
-    ];
-    let names = names.into_iter().filter_map(|(path, contents)| Some((path, contents?)));
+    let known = |path: &&str| is_root(host) && survey.standing(Path::new(path)) == Standing::Other;
+    let names = NAMES.into_iter().filter(|path| !known(path)).filter_map(|path| {
+        let contents = match path {
+            PASSWD => identity::with_user(survey.passwd.as_deref(), &account),
+            _ => identity::with_group(survey.group.as_deref(), &account),
+        };
+        Some((path, contents?))
+    });
     let files = host.files.iter().cloned().chain(names);
     entries.extend(files.map(|(path, contents)| Entry::File {
         path: path.into(),
@@ -165,7 +181,6 @@ fn layer(host: &Facts, home: &Path, survey: &Survey) -> Vec<Entry> {
 
 /// What every Linux program expects.
 fn system(host: &Facts, contain: bool) -> Vec<Op> {
-    let limit = writable_limit(host.memory);
     let sys = Bind {
         source: "/sys".into(),
         path: "/sys".into(),
@@ -180,13 +195,13 @@ fn system(host: &Facts, contain: bool) -> Vec<Op> {
         ops.extend(GOVERNING.map(|path| Op::Protect { path: path.into() }));
     }
     ops.push(Op::Bind(sys));
-    ops.extend(dev::steps(
-        host.terminal.as_deref(),
-        host.privileged && host.all_ids,
-        limit,
-    ));
+    let rights = Rights {
+        groups: host.privileged && host.all_ids,
+        devices: makes_devices(host),
+    };
+    ops.extend(dev::steps(host.terminal.as_deref(), rights));
     ops.extend([("/tmp", 0o1777), ("/run", 0o755)].map(|(path, mode)| {
-        let system = System::Tmpfs { mode, limit };
+        let system = System::Private { mode, devices: false };
         Op::Mount {
             path: path.into(),
             system,
@@ -195,8 +210,19 @@ fn system(host: &Facts, contain: bool) -> Vec<Op> {
     ops
 }
 
-/// Bytes that the app may write into each file system in memory: half of what the machine has, the kernel's own limit
-/// for a tmpfs, said so that it holds whatever its default is.
+/// User and group 0, who have a name wherever anybody has one: the files need not be read for them.
+fn is_root(host: &Facts) -> bool {
+    host.uid == 0 && host.gid == 0
+}
+
+/// Whether device nodes can be made: in a user namespace never, and their nodes would not work.
+#[must_use]
+pub fn makes_devices(host: &Facts) -> bool {
+    host.privileged && host.all_ids
+}
+
+/// Bytes that the app may write to memory: half of what the machine has, the kernel's own limit for a tmpfs, said so that
+/// it holds whatever its default is.
 #[must_use]
 pub fn writable_limit(memory: u64) -> u64 {
     memory / 2

@@ -34,6 +34,8 @@ pub struct Questions {
     pub directories: Vec<PathBuf>,
     /// Is there one, and is it empty?
     pub contents: Vec<PathBuf>,
+    /// What is in `/etc/passwd` and `/etc/group`?
+    pub names: bool,
 }
 
 /// Answers about one image.
@@ -41,9 +43,9 @@ pub struct Questions {
 pub struct Survey {
     /// What was asked for, and what is there.
     pub standings: BTreeMap<PathBuf, Standing>,
-    /// `/etc/passwd`, if it is a file.
+    /// `/etc/passwd`, if it was asked for and is a file.
     pub passwd: Option<Vec<u8>>,
-    /// `/etc/group`, if it is a file.
+    /// `/etc/group`, if it was asked for and is a file.
     pub group: Option<Vec<u8>>,
 }
 
@@ -67,7 +69,7 @@ impl Survey {
         }
         let etc = standings.get(Path::new("/etc")) == Some(&Standing::Directory);
         let read = |name: &str| {
-            if etc {
+            if etc && questions.names {
                 read_file(&root.join("etc").join(name))
             } else {
                 Ok(None)
@@ -227,7 +229,18 @@ mod tests {
             ("/home/../etc", Standing::Other, Standing::Other),
         ];
         let paths: Vec<PathBuf> = cases.iter().map(|(path, ..)| PathBuf::from(path)).collect();
-        let asked = |directories, contents| Survey::take(&root, Questions { directories, contents }).unwrap();
+        let asked = |directories, contents| {
+            let names = true;
+            Survey::take(
+                &root,
+                Questions {
+                    directories,
+                    contents,
+                    names,
+                },
+            )
+            .unwrap()
+        };
         let outside = asked(paths.clone(), Vec::new());
         let inside = asked(Vec::new(), paths);
         for (path, directory, contents) in cases {

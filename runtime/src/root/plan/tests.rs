@@ -10,7 +10,9 @@ fn planned(host: &Facts, contain: bool, cwd: Option<&str>, held: &[(&str, Standi
         cwd: cwd.map(Path::new),
         binds: &[],
     };
-    let Questions { directories, contents } = questions(inputs);
+    let Questions {
+        directories, contents, ..
+    } = questions(inputs);
     plan(inputs, &survey(&[directories, contents].concat(), held))
 }
 
@@ -68,6 +70,39 @@ fn missing_mount_points_are_made_and_links_replaced() {
             },
         ]
     );
+}
+
+#[test]
+fn root_has_a_name_where_there_are_names() {
+    let root = Facts {
+        uid: 0,
+        gid: 0,
+        ..facts()
+    };
+    let group_alone = Facts { uid: 0, ..facts() };
+    let [all, none] = [&["/etc/passwd", "/etc/group"][..], &[]];
+    for (host, held, read, written) in [
+        (&root, all, false, none),
+        (&root, none, false, all),
+        (&root, &all[..1], false, &all[1..]),
+        (&group_alone, all, true, all),
+        (&facts(), all, true, all),
+    ] {
+        let inputs = Inputs {
+            host,
+            contain: true,
+            cwd: None,
+            binds: &[],
+        };
+        assert_eq!(questions(inputs).names, read, "{}:{}", host.uid, host.gid);
+        let files: Vec<_> = held.iter().map(|path| (*path, Standing::Other)).collect();
+        let plan = planned(host, true, None, &[WHOLE, &files].concat());
+        let names = plan.layer.iter().filter_map(|entry| match entry {
+            Entry::File { path, .. } => path.to_str(),
+            _ => None,
+        });
+        assert_eq!(names.collect::<Vec<_>>(), written, "{}:{} {held:?}", host.uid, host.gid);
+    }
 }
 
 #[test]
@@ -165,7 +200,9 @@ fn what_the_caller_names_is_bound_unless_it_is_seen_already() {
             cwd: None,
             binds: &binds,
         };
-        let Questions { directories, contents } = questions(inputs);
+        let Questions {
+            directories, contents, ..
+        } = questions(inputs);
         let plan = plan(inputs, &survey(&[directories, contents].concat(), WHOLE));
         assert_eq!(bound(&plan, BindKind::Shared), expected);
         let is_optional = |op: &Op| matches!(op, Op::Bind(bind) if bind.path == Path::new("/data") && bind.optional);
