@@ -12,6 +12,7 @@ use clap::Args;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, SFlag, fchmodat, makedev, mknod};
+use nix::sys::time::TimeValLike as _;
 use nix::unistd::{Gid, Uid, chroot, setgid, setgroups, setuid};
 
 use crate::error::Error;
@@ -21,7 +22,7 @@ use crate::programs;
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Start the command once for each line read, and answer with nanoseconds. Without: once, answering with
-    /// nanoseconds and peak memory in KiB.
+    /// nanoseconds, microseconds of processors and peak memory in KiB.
     #[arg(long)]
     serve: bool,
     /// Make this the root directory first.
@@ -55,7 +56,13 @@ pub(crate) fn measure(options: &Options) -> Result<(), Error> {
         let elapsed = once(&mut command)?;
         let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN)
             .map_err(Error::call("read the resources used"))?;
-        println!("{} {}", elapsed.as_nanos(), usage.max_rss());
+        let processors = usage.user_time() + usage.system_time();
+        println!(
+            "{} {} {}",
+            elapsed.as_nanos(),
+            processors.num_microseconds(),
+            usage.max_rss()
+        );
         return Ok(());
     }
     let mut output = std::io::stdout();

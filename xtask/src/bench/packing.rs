@@ -17,6 +17,8 @@ const BLOCK_SIZE: &str = "131072";
 /// One way of packing, measured some times.
 struct Series {
     times: Vec<Duration>,
+    /// Time of all processors: what else the machine does counts less in it.
+    processors: Vec<Duration>,
     /// The highest of all runs.
     peak_kib: u64,
     output_bytes: u64,
@@ -50,8 +52,9 @@ pub(super) fn print(bench: &Bench, rounds: u32) -> Result<(), Error> {
     theirs.print("mksquashfs (image)");
     if let (Some(our_time), Some(their_time)) = (Summary::of(&ours.times), Summary::of(&theirs.times)) {
         let (times, memory) = (our_time.minimum / their_time.minimum, (ours.peak_kib, theirs.peak_kib));
+        let processors = sum(&ours.processors) / sum(&theirs.processors);
         println!(
-            "  polecat takes {times:.2} times mksquashfs's time, {} of {} KiB",
+            "  polecat takes {times:.2} times mksquashfs's time, {processors:.2} times its processors', {} of {} KiB",
             memory.0, memory.1
         );
     }
@@ -62,6 +65,7 @@ impl Series {
     const fn new() -> Self {
         Self {
             times: Vec::new(),
+            processors: Vec::new(),
             peak_kib: 0,
             output_bytes: 0,
         }
@@ -79,27 +83,40 @@ impl Series {
         let printed = programs::output(&mut measure)?;
         let unexpected = || Error::Unexpected {
             from: programs::shown(&measure),
-            what: "not two numbers",
+            what: "not three numbers",
         };
-        let (nanoseconds, kib) = printed.trim().split_once(' ').ok_or_else(unexpected)?;
-        self.times
-            .push(Duration::from_nanos(nanoseconds.parse().map_err(|_| unexpected())?));
-        self.peak_kib = self.peak_kib.max(kib.parse().map_err(|_| unexpected())?);
+        let numbers: Vec<u64> = printed
+            .split_whitespace()
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        let &[nanoseconds, microseconds, kib] = numbers.as_slice() else {
+            return Err(unexpected());
+        };
+        self.times.push(Duration::from_nanos(nanoseconds));
+        self.processors.push(Duration::from_micros(microseconds));
+        self.peak_kib = self.peak_kib.max(kib);
         self.output_bytes = fs::metadata(output).map_err(Error::file("read", output))?.len();
         Ok(())
     }
 
     fn print(&self, title: &str) {
-        let Some(time) = Summary::of(&self.times) else { return };
+        let (Some(time), Some(processors)) = (Summary::of(&self.times), Summary::of(&self.processors)) else {
+            return;
+        };
         println!("  {title}");
         println!(
-            "    {:.2} s minimum, {:.2} s median, {} MiB peak, {} bytes",
+            "    {:.2} s minimum, {:.2} s median, {:.2} s of processors, {} MiB peak, {} bytes",
             time.minimum / 1e3,
             time.median / 1e3,
+            processors.minimum / 1e3,
             self.peak_kib / 1024,
             self.output_bytes
         );
     }
+}
+
+fn sum(times: &[Duration]) -> f64 {
+    times.iter().map(Duration::as_secs_f64).sum()
 }
 
 /// Sum of the regular files' sizes below `directory`.
