@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Extension;
+use super::mentioned::is_helper;
 use crate::closure::error::ClosureError;
 use crate::closure::follow::{Follow, Run};
 use crate::elf::ElfFacts;
@@ -42,6 +43,9 @@ const STARTERS: [&str; 14] = [
     "g_spawn_async",
     "g_spawn_sync",
 ];
+
+/// More commands than any program starts. One that names as many is all of them itself, as busybox is.
+const MOST_COMMANDS: usize = 32;
 
 impl Extension<'_> {
     /// Reads what is run and was not read before.
@@ -102,7 +106,7 @@ impl Extension<'_> {
         let file = follow.rootfs().open_file(path)?;
         let keep = |mention: &Mention| match mention {
             // Nearly every English word is a constant somewhere.
-            Mention::Command(name) => self.programs.contains_key(name),
+            Mention::Command(name) => is_helper(name) && self.programs.contains_key(name),
             _ => true,
         };
         strings::for_each(&file, |constant| {
@@ -116,6 +120,7 @@ impl Extension<'_> {
             path: path.clone(),
             errno: errno_of(&error),
         })?;
+        leave_own_names(&mut found);
         Ok(found)
     }
 
@@ -151,6 +156,30 @@ impl Extension<'_> {
     }
 }
 
+fn leave_own_names(mentions: &mut BTreeSet<Mention>) {
+    let is_command = |mention: &Mention| matches!(mention, Mention::Command(_));
+    if mentions.iter().filter(|mention| is_command(mention)).count() > MOST_COMMANDS {
+        mentions.retain(|mention| !is_command(mention));
+    }
+}
+
 fn is_runtime(path: &RootPath) -> bool {
     RUNTIMES.iter().any(|prefix| path.file_name().starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_of_many_names_starts_none_of_them() {
+        let command = |number: usize| Mention::Command(format!("applet{number}").into_bytes());
+        for (count, left) in [(MOST_COMMANDS, MOST_COMMANDS + 1), (MOST_COMMANDS + 1, 1)] {
+            let mut mentions: BTreeSet<Mention> = (0..count).map(command).collect();
+            mentions.insert(Mention::Path(b"/etc/inittab".to_vec()));
+            leave_own_names(&mut mentions);
+            assert_eq!(mentions.len(), left, "{count}");
+            assert!(mentions.contains(&Mention::Path(b"/etc/inittab".to_vec())));
+        }
+    }
 }

@@ -181,11 +181,8 @@ impl Extension<'_> {
         }
     }
 
-    /// Adds a program that is named where a command may stand.
+    /// Adds a program whose name is a constant and [`is_helper`].
     pub(super) fn add_helper(&self, follow: &mut Follow<'_>, name: &[u8], by: &RootPath) -> Result<(), ClosureError> {
-        if is_one_of(&HEAVY, name) || is_one_of(&WORDS, name) {
-            return Ok(());
-        }
         self.add_mentioned_command(follow, name, by, MAX_HELPER)
     }
 
@@ -213,6 +210,11 @@ impl Extension<'_> {
     fn is_in_path(&self, path: &RootPath) -> bool {
         self.programs.contains_key(path.file_name())
     }
+}
+
+/// Whether a constant of this name means the program: it is neither a word nor larger than a mention is worth.
+pub(super) fn is_helper(name: &[u8]) -> bool {
+    !is_one_of(&HEAVY, name) && !is_one_of(&WORDS, name)
 }
 
 fn is_left(path: &RootPath) -> bool {
