@@ -74,8 +74,9 @@ const SHARED: &[&str] = &[
     "/usr/lib/debug/.build-id",
 ];
 
-/// Interpreters, compilers, viewers and the like: a program that mentions one works without it, and they are large.
-const HEAVY: [&str; 44] = [
+/// Interpreters, compilers, viewers and the like: a program that mentions one works without it, and they are large. Programs that
+/// change the user cannot do so inside, and bring PAM.
+const HEAVY: [&str; 46] = [
     "perl",
     "python",
     "python2",
@@ -118,6 +119,8 @@ const HEAVY: [&str; 44] = [
     "apt",
     "apt-get",
     "rpm",
+    "login",
+    "su",
     "sudo",
     "pager",
 ];
