@@ -26,6 +26,7 @@ pub mod error;
 pub mod hash_tree;
 pub mod layout;
 pub mod manifest;
+pub mod path_set;
 mod read_at;
 pub mod reader;
 pub mod section;
@@ -35,6 +36,7 @@ pub mod writer;
 
 pub use error::{Damage, NotABundle, ReadError};
 pub use manifest::{Manifest, ManifestError};
+pub use path_set::{PathSet, PathSetError};
 pub use read_at::ReadAt;
 pub use reader::Bundle;
 pub use section::{Section, SectionKind};

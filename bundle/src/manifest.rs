@@ -46,6 +46,9 @@ pub struct Manifest {
     /// What packages the image is made of; none where the packer could not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<PackagesRecord>,
+    /// Which paths the root file system had, for telling what was not packed; none where the packer was asked not to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paths: Option<PathsRecord>,
     /// Names of what a reader must know beyond version 1 to use the bundle as it is meant. Version 1 itself needs none; a
     /// reader refuses a name it does not know. (Fields that a reader does not know and no name asks for are ignored.)
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -100,6 +103,9 @@ pub struct PackagesRecord {
     /// SHA-256 of those bytes, lower-case hexadecimal.
     pub sha256: String,
 }
+
+/// A section of kind 7, named in the same words.
+pub type PathsRecord = PackagesRecord;
 
 /// The entry point.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,6 +178,11 @@ impl Manifest {
             root_digest: digest.clone(),
         };
         longest.packages = longest.packages.map(|_| PackagesRecord {
+            offset: u64::MAX,
+            length: u64::MAX,
+            sha256: digest.clone(),
+        });
+        longest.paths = longest.paths.map(|_| PathsRecord {
             offset: u64::MAX,
             length: u64::MAX,
             sha256: digest,

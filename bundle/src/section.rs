@@ -22,6 +22,8 @@ pub enum SectionKind {
     HashTree,
     /// Kind 5: what packages the image is made of, see [`crate::manifest::PackagesRecord`]. Ignorable.
     Packages,
+    /// Kind 7: which paths the root file system had, see [`crate::path_set`]. Ignorable.
+    Paths,
     /// Any other kind, by its number.
     Unknown(u32),
 }
@@ -38,6 +40,7 @@ impl SectionKind {
             3 => Self::Image,
             4 => Self::HashTree,
             5 => Self::Packages,
+            7 => Self::Paths,
             other => Self::Unknown(other),
         }
     }
@@ -50,6 +53,7 @@ impl SectionKind {
             Self::Image => 3,
             Self::HashTree => 4,
             Self::Packages => 5,
+            Self::Paths => 7,
             Self::Unknown(number) => number,
         }
     }
@@ -63,6 +67,7 @@ impl fmt::Display for SectionKind {
             Self::Image => f.write_str("image"),
             Self::HashTree => f.write_str("hash tree"),
             Self::Packages => f.write_str("packages"),
+            Self::Paths => f.write_str("paths"),
             Self::Unknown(number) => write!(f, "section of kind {number:#x}"),
         }
     }

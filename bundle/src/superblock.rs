@@ -140,10 +140,12 @@ impl Superblock {
         for section in &self.sections {
             match section.kind {
                 // Nobody may make critical what was ignorable from the beginning.
-                kind @ (SectionKind::Unknown(_) | SectionKind::Packages) if section.is_critical() => {
+                kind @ (SectionKind::Unknown(_) | SectionKind::Packages | SectionKind::Paths)
+                    if section.is_critical() =>
+                {
                     return Err(ReadError::UnknownSection { kind: kind.number() });
                 }
-                SectionKind::Unknown(_) | SectionKind::Packages => {}
+                SectionKind::Unknown(_) | SectionKind::Packages | SectionKind::Paths => {}
                 kind if section.flags != CRITICAL => return Err(Damage::SectionFlags { kind }.into()),
                 _ => {}
             }

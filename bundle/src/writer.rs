@@ -35,6 +35,7 @@ pub struct BundleWriter<W> {
     manifest_capacity: u64,
     image_offset: u64,
     packages: Option<Vec<u8>>,
+    paths: Option<Vec<u8>>,
 }
 
 /// What was written.
@@ -87,6 +88,7 @@ impl<W: Output> BundleWriter<W> {
             manifest_capacity,
             image_offset,
             packages: None,
+            paths: None,
         })
     }
 
@@ -94,6 +96,11 @@ impl<W: Output> BundleWriter<W> {
     /// of had one.
     pub fn packages(&mut self, contents: Vec<u8>) {
         self.packages = Some(contents);
+    }
+
+    /// Gives the bundle a section of paths, which [`crate::path_set`] makes. Room for its record is left as for that of packages.
+    pub fn paths(&mut self, contents: Vec<u8>) {
+        self.paths = Some(contents);
     }
 
     /// Where the image begins, in bytes from the beginning of the file.
@@ -109,7 +116,7 @@ impl<W: Output> BundleWriter<W> {
     /// Ends the bundle: pads the image, which is `image_length` bytes long (whatever was written behind is dropped), writes
     /// the hash tree, the manifest, the signatures and the superblock.
     ///
-    /// Of `manifest`, the writer fills in `stub`, `image.offset`, `image.length`, `hash_tree` and `packages`. `sign` is given the manifest's
+    /// Of `manifest`, the writer fills in `stub`, `image.offset`, `image.length`, `hash_tree`, `packages` and `paths`. `sign` is given the manifest's
     /// bytes as they are stored, without the prefix of the signed message, and answers with the records to store.
     ///
     /// # Errors
@@ -141,22 +148,28 @@ impl<W: Output> BundleWriter<W> {
             salt: encode_hex(salt),
             root_digest: encode_hex(&tree.root_digest),
         };
-        let packages = self.write_packages(hash_tree.offset + hash_tree.length)?;
-        manifest.packages = packages.as_ref().map(|(_, record)| record.clone());
-        let sections = [image, hash_tree]
-            .into_iter()
-            .chain(packages.map(|(section, _)| section));
-        self.write_head(manifest, sections.collect(), salt, sign)
+        let mut sections = vec![image, hash_tree];
+        let packages = self.packages.take();
+        manifest.packages = self.write_ignorable(SectionKind::Packages, packages, &mut sections)?;
+        let paths = self.paths.take();
+        manifest.paths = self.write_ignorable(SectionKind::Paths, paths, &mut sections)?;
+        self.write_head(manifest, sections, salt, sign)
     }
 
-    /// Writes the section of packages, if there is to be one, at `offset`.
-    fn write_packages(&mut self, offset: u64) -> Result<Option<(Section, PackagesRecord)>, WriteError> {
-        let Some(contents) = self.packages.take() else {
+    /// Writes a section that readers may skip, if there is to be one, behind those that there are; gives the manifest's record of it.
+    fn write_ignorable(
+        &mut self,
+        kind: SectionKind,
+        contents: Option<Vec<u8>>,
+        sections: &mut Vec<Section>,
+    ) -> Result<Option<PackagesRecord>, WriteError> {
+        let Some(contents) = contents else {
             return Ok(None);
         };
+        let offset = sections.last().and_then(Section::end).ok_or(WriteError::Overflow)?;
         self.write(offset, &contents)?;
         let section = Section {
-            kind: SectionKind::Packages,
+            kind,
             flags: 0,
             offset,
             length: contents.len() as u64,
@@ -166,7 +179,8 @@ impl<W: Output> BundleWriter<W> {
             length: section.length,
             sha256: encode_hex(&Sha256::digest(&contents)),
         };
-        Ok(Some((section, record)))
+        sections.push(section);
+        Ok(Some(record))
     }
 
     /// Writes manifest, signatures and superblock. `behind` are the image and what follows it.

@@ -4,7 +4,8 @@ mod support;
 
 use std::path::PathBuf;
 
-use bundle::{Bundle, SectionKind, SignatureRecord};
+use bundle::path_set::{self, Member};
+use bundle::{Bundle, PathSet, SectionKind, SignatureRecord};
 use support::{fixtures, forge::Forged, judge::judge, sample};
 
 fn golden(name: &str) -> PathBuf {
@@ -122,4 +123,74 @@ fn bundle_with_packages_is_read_as_it_was() {
     assert_eq!((section.offset, section.length), (record.offset, record.length));
     assert_eq!(bundle.superblock().file_length, 20480 + packages.len() as u64);
     assert_eq!(&bytes[20480..], packages);
+}
+
+/// `paths.bundle` says which paths there were, besides a list of packages.
+fn with_paths(image: &[u8], packages: &[u8], paths: &[u8]) -> Vec<u8> {
+    let mut manifest = sample::manifest();
+    manifest.packages = Some(bundle::manifest::PackagesRecord::default());
+    manifest.paths = Some(bundle::manifest::PathsRecord::default());
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut writer = bundle::BundleWriter::create(&mut file, &sample::stub(), manifest.capacity().unwrap()).unwrap();
+    std::io::Write::write_all(&mut writer.image(), image).unwrap();
+    writer.packages(packages.to_vec());
+    writer.paths(paths.to_vec());
+    let [key, _] = sample::keys();
+    let sign = |stored: &[u8]| vec![sample::record(&key, stored)];
+    writer
+        .finish(image.len() as u64, manifest, &sample::salt(), sign)
+        .unwrap();
+    file.into_inner()
+}
+
+/// Directories, files, a link that leads to one of them and one that leads nowhere, and a name that is not UTF-8.
+fn path_set() -> Vec<u8> {
+    let mut builder = path_set::Builder::new(*b"salt of 16 bytes");
+    for path in [
+        "/bin",
+        "/etc",
+        "/etc/passwd",
+        "/usr",
+        "/usr/bin",
+        "/usr/bin/true",
+        "/nowhere",
+    ] {
+        builder.insert(Member::Path(path.as_bytes()));
+    }
+    builder.insert(Member::Path(b"/etc/\xff"));
+    builder.insert(Member::Link(b"/bin"));
+    builder.finish().unwrap()
+}
+
+#[test]
+fn bundle_with_paths_is_written_as_it_was() {
+    let image = fixtures::read(&golden("minimal.squashfs"));
+    let packages = fixtures::read(&golden("packages.json.zst"));
+    fixtures::assert_committed(&golden("paths.bundle"), &with_paths(&image, &packages, &path_set()));
+}
+
+#[test]
+fn bundle_with_paths_is_read_as_it_was() {
+    let bytes = fixtures::read(&golden("paths.bundle"));
+    let manifest = judge(&bytes).unwrap();
+    let (packages, record) = (manifest.packages.unwrap(), manifest.paths.unwrap());
+    assert_eq!(record.offset, packages.offset + packages.length);
+    let bundle = Bundle::read(&bytes).unwrap();
+    let section = bundle.superblock().section(SectionKind::Paths).unwrap();
+    assert!(!section.is_critical());
+    assert_eq!((section.offset, section.length), (record.offset, record.length));
+    let set = PathSet::read(&bytes, &record).unwrap();
+    assert_eq!(set.count(), 9);
+    for (member, expected) in [
+        (Member::Path(b"/usr/bin/true"), true),
+        (Member::Path(b"/etc/\xff"), true),
+        (Member::Path(b"/nowhere"), true),
+        (Member::Link(b"/nowhere"), false),
+        (Member::Link(b"/bin"), true),
+        (Member::Path(b"/bin/true"), false),
+        (Member::Path(b"usr"), false),
+        (Member::Path(b"/"), false),
+    ] {
+        assert_eq!(set.contains(member), expected, "{member:?}");
+    }
 }

@@ -32,6 +32,7 @@ fn valid() -> Manifest {
         },
         isolation: Isolation { contain: true },
         packages: None,
+        paths: None,
         requires: Vec::new(),
     }
 }

@@ -104,7 +104,10 @@ impl Manifest {
         self.validate_process()?;
         self.packages
             .as_ref()
-            .map_or(Ok(()), |packages| packages.sha256_bytes().map(drop))
+            .map_or(Ok(()), |packages| packages.sha256_bytes().map(drop))?;
+        self.paths
+            .as_ref()
+            .map_or(Ok(()), |paths| decode_digest("paths.sha256", &paths.sha256).map(drop))
     }
 
     fn validate_image(&self) -> Result<(), ManifestError> {

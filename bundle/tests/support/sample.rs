@@ -91,6 +91,7 @@ pub fn manifest() -> Manifest {
         },
         isolation: Isolation { contain: false },
         packages: None,
+        paths: None,
         requires: Vec::new(),
     }
 }

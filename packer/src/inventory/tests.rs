@@ -93,6 +93,7 @@ fn the_golden_bundle_is_read_as_it_was() {
     ));
     let without = Manifest {
         packages: None,
+        paths: None,
         ..manifest
     };
     assert!(Inventory::read(&bytes, &without).expect("right").is_none());

@@ -203,6 +203,7 @@ fn manifest(plan: &Plan, options: &PackOptions) -> Result<Manifest, SealError> {
             contain: options.contain,
         },
         packages: None,
+        paths: None,
         requires: Vec::new(),
     })
 }

@@ -113,6 +113,7 @@ pub(crate) fn manifest() -> Manifest {
         },
         isolation: Isolation { contain: false },
         packages: None,
+        paths: None,
         requires: vec![],
     }
 }

@@ -204,6 +204,7 @@ fn manifest() -> Manifest {
         },
         isolation: Isolation { contain: false },
         packages: None,
+        paths: None,
         requires: vec![],
     }
 }
