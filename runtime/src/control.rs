@@ -9,11 +9,13 @@ use crate::ladder::Rung;
 pub const MOUNT: &str = "POLECAT_MOUNT";
 /// `1`: closed box, as if the bundle had been packed with `--contain`.
 pub const CONTAIN: &str = "POLECAT_CONTAIN";
+/// A file to write what the app looked for in vain to: see [`crate::trace::run_noting_misses`]. For the stub.
+pub const MISSES: &str = "POLECAT_MISSES";
 /// `1`: says on stderr what was tried.
 pub const DEBUG: &str = "POLECAT_DEBUG";
 
-/// Variables that the runtime reads, and that the app does not get.
-pub const VARIABLES: [&str; 3] = [MOUNT, CONTAIN, DEBUG];
+/// Variables that shape a run, and that the app does not get.
+pub const VARIABLES: [&str; 4] = [MOUNT, CONTAIN, DEBUG, MISSES];
 
 /// What the caller asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// Reads [`VARIABLES`] through `variable`, which is `std::env::var_os` outside of tests.
+    /// Reads all [`VARIABLES`] but [`MISSES`] through `variable`, which is `std::env::var_os` outside of tests.
     ///
     /// # Errors
     /// A value that means nothing.

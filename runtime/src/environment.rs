@@ -75,6 +75,7 @@ mod tests {
         ("POLECAT_MOUNT", "fuse"),
         ("POLECAT_CONTAIN", "0"),
         ("POLECAT_DEBUG", "1"),
+        ("POLECAT_MISSES", "/tmp/m"),
     ];
 
     fn composed(contain: bool, keeps_cwd: bool) -> Vec<String> {

@@ -41,7 +41,6 @@ pub mod process;
 pub mod root;
 #[allow(unsafe_code)]
 pub mod sys;
-#[cfg(feature = "trace")]
 pub mod trace;
 pub mod userns;
 pub mod verify;

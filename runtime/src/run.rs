@@ -18,11 +18,12 @@ use crate::process::clone::clone_init;
 use crate::process::control_socket::MonitorEnd;
 use crate::process::message::ToInit;
 use crate::process::monitor::{Monitor, Running};
-use crate::process::observer::{Nobody, Observer};
+use crate::process::observer::Observer;
 use crate::process::terminal::Foreground;
 use crate::process::{control_socket, descriptors, init, signals};
 use crate::stages::Planned;
 use crate::sys::process::Fork;
+use crate::trace::MissObserver;
 use crate::verify::Verified;
 
 /// Runs the program of a bundle to its end, `arguments` behind those that it was packed with.
@@ -33,7 +34,7 @@ use crate::verify::Verified;
 pub fn run(verified: Verified, arguments: Vec<OsString>, control: Control) -> End {
     let job = Job::of_bundle(&verified, arguments, control);
     drop(verified);
-    supervise(job, Nobody).unwrap_or_else(End::Failed)
+    supervise(job, None::<MissObserver>).unwrap_or_else(End::Failed)
 }
 
 /// Runs `process` to its end in the root file system that is the directory `root`, which stays as it is: what the
@@ -46,7 +47,7 @@ pub fn run_directory(
     control: Control,
 ) -> End {
     directory_job(root, process, isolation, arguments, control)
-        .and_then(|job| supervise(job, Nobody))
+        .and_then(|job| supervise(job, None::<MissObserver>))
         .unwrap_or_else(End::Failed)
 }
 
@@ -83,8 +84,8 @@ fn hand_over(image: &VerifiedImage, init: &MonitorEnd) -> Result<(), Errno> {
     }
 }
 
-/// Runs a job to its end, before the eyes of `observer`.
-pub(crate) fn supervise(job: Job, observer: impl Observer) -> Result<End, Error> {
+/// Runs a job to its end, before the eyes of an `observer` if there is one.
+pub(crate) fn supervise(job: Job, observer: Option<impl Observer>) -> Result<End, Error> {
     let failed = |step| move |errno| Error::Monitor { step, errno };
     let callers = signals::take_over().map_err(failed("block signals"))?;
     let planned = Planned::new(job, Facts::probe()?);

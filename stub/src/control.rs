@@ -17,6 +17,8 @@ As the first argument, and as the first only:
   --polecat-inspect      print what the bundle says of itself, and which keys signed that
   --polecat-verify       check this executable, the signatures, and every block of the image
   --polecat-extract DIR  write the program's files into DIR, which is empty or made
+  --polecat-misses       run the program with the arguments that follow, and print at its end on stderr which files it looked for
+                         in vain that were there when it was packed
 
 Shared with the program, at their own paths and to be written: your home directory ($HOME) and the current directory.
 Not shared are
@@ -31,6 +33,7 @@ Variables:
   POLECAT_MOUNT    loop, fuse or unpack: the only way in which the image may be mounted
   POLECAT_CONTAIN  1: share no files and no environment with the program
   POLECAT_DEBUG    1: say on stderr what is tried, and why it is left
+  POLECAT_MISSES   a file to write what --polecat-misses prints to, for `polecat pack --add-misses`
 
 Exit status: the program's. If a signal killed it, so is this process. Besides:
   121  the bundle is not what was signed
@@ -50,6 +53,8 @@ pub(crate) enum Request {
     Verify,
     /// Unpack the image into this directory.
     Extract(OsString),
+    /// Run the app with these arguments, and print what it misses.
+    Misses(Vec<OsString>),
     /// Run the app with these arguments.
     Run(Vec<OsString>),
 }
@@ -64,6 +69,7 @@ pub(crate) fn request(mut arguments: impl Iterator<Item = OsString>) -> Result<R
         Some(b"help") => Ok(Request::Help),
         Some(b"inspect") => Ok(Request::Inspect),
         Some(b"verify") => Ok(Request::Verify),
+        Some(b"misses") => Ok(Request::Misses(arguments.collect())),
         Some(b"extract") => match (arguments.next(), arguments.next()) {
             (Some(target), None) => Ok(Request::Extract(target)),
             _ => Err(Error::ExtractWhere),
@@ -90,7 +96,7 @@ mod tests {
 
     #[test]
     fn our_flags_come_first_or_not_at_all() {
-        let cases: [(&[&str], Request); 9] = [
+        let cases: [(&[&str], Request); 10] = [
             (&[], run(&[])),
             (&["--help"], run(&["--help"])),
             (&["--polecat"], run(&["--polecat"])),
@@ -99,6 +105,10 @@ mod tests {
             (&["--polecat-help", "x"], Request::Help),
             (&["--polecat-inspect"], Request::Inspect),
             (&["--polecat-verify"], Request::Verify),
+            (
+                &["--polecat-misses", "--polecat-help", "x"],
+                Request::Misses(vec!["--polecat-help".into(), "x".into()]),
+            ),
             (
                 &["--polecat-extract", "--polecat-help"],
                 Request::Extract("--polecat-help".into()),

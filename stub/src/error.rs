@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use bundle::ReadError;
+use bundle::{PathSetError, ReadError};
 use runtime::control::ControlError;
 use runtime::exit::{self, End};
 use runtime::image::CheckError;
@@ -33,6 +33,15 @@ pub(crate) enum Error {
     NoName,
     /// The bundle is not what was signed, or none.
     Verify(VerifyError),
+    /// Which paths the root file system had is not known.
+    Paths(PathSetError),
+    /// What the program misses cannot be written.
+    Misses {
+        /// To which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A block of the image.
     Check(CheckError),
     /// The files are not written.
@@ -58,6 +67,7 @@ impl Error {
         match self {
             Self::Verify(VerifyError::Read(ReadError::Io { .. })) => exit::FAILED,
             Self::Verify(_) => exit::UNVERIFIED,
+            Self::Paths(error) if error.is_tampering() => exit::UNVERIFIED,
             Self::Check(error) | Self::Unpack(UnpackError::Unverified(error)) if error.is_tampering() => {
                 exit::UNVERIFIED
             }
@@ -78,6 +88,8 @@ impl Error {
             },
             Self::NoName => Some("mount proc on /proc".into()),
             Self::Output(_) => None,
+            Self::Misses { .. } => Some("set POLECAT_MISSES to a file that can be written".into()),
+            Self::Paths(error) => error.hint(),
             Self::Variable(error) => error.hint(),
             Self::Verify(error) => error.hint(),
             Self::Check(error) => error.hint(),
@@ -95,6 +107,8 @@ impl fmt::Display for Error {
             Self::Locate { path, source } => write!(f, "open own file {}: {source}", path.display()),
             Self::NoName => f.write_str("find own file: neither /proc nor the kernel says where it is"),
             Self::Output(error) => write!(f, "write to stdout: {error}"),
+            Self::Misses { path, source } => write!(f, "write {}: {source}", path.display()),
+            Self::Paths(error) => error.fmt(f),
             Self::Variable(error) => error.fmt(f),
             Self::Verify(error) => error.fmt(f),
             Self::Check(error) => error.fmt(f),

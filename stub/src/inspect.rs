@@ -81,7 +81,7 @@ fn render(lines: &[(&str, String)]) -> String {
 }
 
 /// A manifest's author must not be able to speak to the terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let escape = |character: char| {
         if character.is_control() {
             character.escape_default().collect()

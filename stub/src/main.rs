@@ -7,13 +7,16 @@ mod control;
 mod error;
 mod inspect;
 mod locate;
+mod misses;
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 
 use control::Request;
 use error::Error;
+use misses::Misses;
 use runtime::control::Control;
 use runtime::exit::{self, End};
 use runtime::image::{OwnerMap, unpack};
@@ -35,13 +38,22 @@ fn serve(request: Result<Request, Error>) -> Result<End, Error> {
         Request::Inspect => print(&inspect::text(&verified()?)),
         Request::Verify => verify(&verified()?),
         Request::Extract(target) => extract(&verified()?, target.as_ref()),
-        Request::Run(arguments) => {
-            let control = Control::from_variables(|name| env::var_os(name))?;
-            match runtime::run(verified()?, arguments, control) {
-                End::Failed(error) => Err(error.into()),
-                end => Ok(end),
-            }
-        }
+        Request::Misses(arguments) => run(arguments, true),
+        Request::Run(arguments) => run(arguments, false),
+    }
+}
+
+/// Runs the app; `misses`: prints what it misses.
+fn run(arguments: Vec<OsString>, misses: bool) -> Result<End, Error> {
+    let control = Control::from_variables(|name| env::var_os(name))?;
+    let verified = verified()?;
+    let end = match Misses::wanted(misses, &verified)? {
+        Some(misses) => misses.run(verified, arguments, control)?,
+        None => runtime::run(verified, arguments, control),
+    };
+    match end {
+        End::Failed(error) => Err(error.into()),
+        end => Ok(end),
     }
 }
 

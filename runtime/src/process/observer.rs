@@ -1,4 +1,4 @@
-//! Somebody who watches the app from init. A bundle has none.
+//! Somebody who watches the app from init. A bundle has one only where it is asked what it lacks.
 
 use std::os::fd::BorrowedFd;
 
@@ -25,32 +25,29 @@ pub(crate) trait Observer {
     fn hint(&self) -> Option<String>;
 }
 
-/// Nobody.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Nobody;
-
-impl Observer for Nobody {
+/// One, or nobody.
+impl<O: Observer> Observer for Option<O> {
     fn prepare(&mut self) -> Result<(), Errno> {
-        Ok(())
+        self.as_mut().map_or(Ok(()), O::prepare)
     }
 
     fn attach(&self) -> Result<(), Errno> {
-        Ok(())
+        self.as_ref().map_or(Ok(()), O::attach)
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        None
+        self.as_ref().and_then(O::descriptor)
     }
 
     fn serve(&mut self) -> Result<(), Errno> {
-        Ok(())
+        self.as_mut().map_or(Ok(()), O::serve)
     }
 
     fn stays(&self) -> bool {
-        false
+        self.as_ref().is_some_and(O::stays)
     }
 
     fn hint(&self) -> Option<String> {
-        None
+        self.as_ref().and_then(O::hint)
     }
 }

@@ -6,7 +6,6 @@ pub mod disposition;
 pub mod loop_device;
 pub mod mount_attribute;
 pub mod process;
-#[cfg(feature = "trace")]
 pub mod seccomp;
 // 32-bit ARM has another interface.
 #[cfg(all(feature = "without-unwinder", panic = "abort", not(target_arch = "arm")))]

@@ -5,21 +5,27 @@
 //! signals, stops, the terminal and debuggers to the program as they are, and costs nothing for other calls. What it
 //! cannot see: how the call ends. So *there* means that something is there right before the call.
 //!
-//! `calls` says which arguments are names, `filter` makes the program for the kernel, `tracee` reads the names, `place` looks,
-//! `interpreter` adds what the kernel opens by itself, and `tracer` puts it together as an observer.
+//! `calls` says which arguments are names, `filter` makes the program for the kernel, `tracee` reads the names, `listener` gets the
+//! announcements, `place` looks, and `interpreter` adds what the kernel opens by itself. Two observers are made of that:
+//! `tracer` notes everything, `misses` what a bundle lacks.
 
 mod calls;
 mod event;
 mod filter;
 mod interpreter;
+mod listener;
+mod missed;
+mod misses;
 mod place;
 mod tracee;
 mod tracer;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use bundle::PathSet;
 use bundle::manifest::{Isolation, Process};
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -28,11 +34,16 @@ use crate::control::Control;
 use crate::error::Error;
 use crate::exit::End;
 use crate::host::Shared;
+use crate::job::Job;
 use crate::run::{directory_job, supervise};
+use crate::verify::Verified;
 use place::errno;
 use tracer::Tracer;
 
+pub(crate) use misses::MissObserver;
+
 pub use event::{Event, What};
+pub use missed::Missed;
 pub use tracer::Until;
 
 /// How to trace.
@@ -65,22 +76,69 @@ pub fn trace_directory(
     control: Control,
     options: Options,
 ) -> Result<Traced, Error> {
-    let failed = |step| move |errno: Errno| Error::Monitor { step, errno };
-    // In memory, and gone with the last who has it.
-    let log = memfd_create(c"polecat-trace", MFdFlags::MFD_CLOEXEC).map_err(failed("make the log of the trace"))?;
-    let log = File::from(log);
-    let own = log
-        .try_clone()
-        .map_err(|error| failed("make the log of the trace")(errno(&error)))?;
+    let (log, own) = log()?;
     let tracer = Tracer::new(log, options.until).map_err(failed("make a socket"))?;
     let mut job = directory_job(root, process, isolation, Vec::new(), control)?;
     job.binds = options.binds;
-    let end = supervise(job, tracer).unwrap_or_else(End::Failed);
+    let end = supervise(job, Some(tracer)).unwrap_or_else(End::Failed);
     let events = read(own).map_err(|error| failed("read the log of the trace")(errno(&error)))?;
     Ok(Traced {
         end,
         events: event::decode(&events),
     })
+}
+
+/// How the app of a bundle ended, and what it looked for in vain.
+#[derive(Debug)]
+pub struct Watched {
+    /// How it ended.
+    pub end: End,
+    /// What it looked for in vain though the root file system had it; where the kernel does not tell, why.
+    pub missed: Result<Missed, Errno>,
+}
+
+/// Runs the program of a bundle as [`crate::run`] does, and notes what it looks for in vain of the `paths` that its root file
+/// system had. Where calls cannot be announced it runs all the same. What is mounted in the root, as `/proc`, `/tmp` and the
+/// shared directories, is not noted, nor what the bundle has and the program has removed.
+///
+/// # Errors
+/// The log could not be made or read. A failure of the run is in [`Watched::end`].
+pub fn run_noting_misses(
+    verified: Verified,
+    paths: PathSet,
+    arguments: Vec<OsString>,
+    control: Control,
+) -> Result<Watched, Error> {
+    let job = Job::of_bundle(&verified, arguments, control);
+    let image = verified.image();
+    drop(verified);
+    let (log, own) = log()?;
+    let observer = MissObserver::new(log, paths).map_err(failed("make a socket"))?;
+    let end = supervise(job, Some(observer)).unwrap_or_else(End::Failed);
+    let log = read(own).map_err(|error| failed("read the log of misses")(errno(&error)))?;
+    let image = image.open();
+    // What cannot be looked up is not known to be there.
+    let is_packed = |path: &[u8]| {
+        let image = image.as_ref().ok();
+        image.is_some_and(|image| matches!(image.find(path), Ok(Some(_))))
+    };
+    Ok(Watched {
+        end,
+        missed: missed::decode(&log, is_packed),
+    })
+}
+
+fn failed(step: &'static str) -> impl Fn(Errno) -> Error {
+    move |errno| Error::Monitor { step, errno }
+}
+
+/// A file in memory, gone with the last who has it: for init to write and for the monitor to read.
+fn log() -> Result<(File, File), Error> {
+    let failed = failed("make the log of the trace");
+    let log = memfd_create(c"polecat-trace", MFdFlags::MFD_CLOEXEC).map_err(&failed)?;
+    let log = File::from(log);
+    let own = log.try_clone().map_err(|error| failed(errno(&error)))?;
+    Ok((log, own))
 }
 
 /// From its beginning: the descriptor's place is where init wrote last.

@@ -17,11 +17,20 @@ pub(super) enum Standing {
     /// Something of the root file system; a link only where it leads to nothing.
     Found(Found),
     /// Nothing.
-    Missing,
+    Missing(Absence),
     /// Whatever it is, it lies in a file system that is mounted in the root: the host's, the kernel's, or a private one.
     Elsewhere(Option<Found>),
     /// This cannot be known: a directory that may not be searched, a loop of links.
     Unknown,
+}
+
+/// Nothing, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Absence {
+    /// The last directory, or what is in the place of one, on the way that is there: where it really is.
+    pub(super) above: PathBuf,
+    /// The names behind it, the first of which is not there.
+    pub(super) rest: PathBuf,
 }
 
 /// Something that is there.
@@ -40,7 +49,7 @@ impl Found {
     }
 
     /// Where it really is.
-    fn path(&self) -> io::Result<PathBuf> {
+    pub(super) fn path(&self) -> io::Result<PathBuf> {
         fs::read_link(self.magic())
     }
 
@@ -54,6 +63,10 @@ impl Found {
 
     pub(super) fn is_regular(&self) -> bool {
         self.mode & libc::S_IFMT == libc::S_IFREG
+    }
+
+    pub(super) fn is_link(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFLNK
     }
 
     fn magic(&self) -> String {
@@ -107,11 +120,15 @@ impl Mounts {
 
     /// Nothing is there: where would it be?
     fn miss(&self, path: &Path) -> Standing {
-        let above = path.ancestors().skip(1).find_map(|above| open(above, 0).ok());
-        match above.map(|above| above.path()) {
-            Some(Ok(above)) if !self.hold(&above) => Standing::Missing,
-            Some(Ok(_)) => Standing::Elsewhere(None),
-            Some(Err(_)) | None => Standing::Unknown,
+        let mut above = path.ancestors().skip(1);
+        let above = above.find_map(|above| Some((open(above, 0).ok()?.path().ok()?, path.strip_prefix(above).ok()?)));
+        match above {
+            Some((above, rest)) if !self.hold(&above) => Standing::Missing(Absence {
+                above,
+                rest: rest.to_owned(),
+            }),
+            Some(_) => Standing::Elsewhere(None),
+            None => Standing::Unknown,
         }
     }
 }
@@ -205,7 +222,7 @@ mod tests {
         let shown = |name: &str| match mounts.look(&directory.join(name)) {
             Standing::Found(found) if found.is_regular() => "file",
             Standing::Found(_) => "found",
-            Standing::Missing => "missing",
+            Standing::Missing(_) => "missing",
             Standing::Elsewhere(Some(_)) => "elsewhere",
             Standing::Elsewhere(None) => "missing elsewhere",
             Standing::Unknown => "unknown",
@@ -224,6 +241,20 @@ mod tests {
             ("loop", "unknown"),
         ] {
             assert_eq!(shown(name), expected, "{name}");
+        }
+        for (name, above, rest) in [
+            ("nothing", "", "nothing"),
+            ("nothing/../below", "", "nothing/../below"),
+            ("file/below/it", "file", "below/it"),
+            ("dangling/x", "", "dangling/x"),
+        ] {
+            let Standing::Missing(absence) = mounts.look(&directory.join(name)) else {
+                panic!("{name}")
+            };
+            let expected = (real.join(above), Path::new(rest));
+            // Without the slash that joining nothing leaves.
+            let expected = (expected.0.components().collect::<PathBuf>(), expected.1);
+            assert_eq!((absence.above, absence.rest.as_path()), expected, "{name}");
         }
         fs::remove_dir_all(&directory).unwrap();
     }
