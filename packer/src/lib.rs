@@ -11,6 +11,7 @@ pub mod elf;
 pub mod evidence;
 pub mod image;
 pub mod inventory;
+pub mod known_paths;
 pub mod ldso;
 pub mod options;
 pub mod packages;

@@ -57,6 +57,10 @@ pub struct PackOptions {
     pub stub: Option<PathBuf>,
     /// Files with traces, which are still to be read into the request.
     pub traces: Vec<PathBuf>,
+    /// Files with what was missed, the same.
+    pub misses: Vec<PathBuf>,
+    /// Whether the bundle is to know which paths the root file system has.
+    pub known_paths: bool,
 }
 
 /// How far the closure goes beyond what the loaders read.
@@ -134,6 +138,10 @@ pub struct Asked {
     pub stub: Option<PathBuf>,
     /// `--trace`.
     pub traces: Vec<PathBuf>,
+    /// `--add-misses`.
+    pub misses: Vec<PathBuf>,
+    /// `--no-paths`.
+    pub no_paths: bool,
     /// The variable `SOURCE_DATE_EPOCH`.
     pub source_date_epoch: Option<OsString>,
 }
@@ -265,6 +273,7 @@ impl Asked {
                 include: self.include,
                 exclude: self.exclude,
                 traces: Vec::new(),
+                misses: Vec::new(),
                 workdir: workdir.as_deref().map(RootPath::new),
             },
             workdir,
@@ -275,6 +284,8 @@ impl Asked {
             contain: self.contain,
             stub: self.stub,
             traces: self.traces,
+            misses: self.misses,
+            known_paths: !self.no_paths,
         })
     }
 

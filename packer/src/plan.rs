@@ -142,6 +142,8 @@ pub enum ReasonKind {
     Include,
     /// `--trace`.
     Trace,
+    /// `--add-misses`; the detail is the file.
+    Missed,
     /// PT_INTERP.
     Interpreter,
     /// DT_NEEDED.

@@ -48,6 +48,9 @@ impl Misses {
         let packed = verified.manifest().process.args.iter().map(OsString::from);
         let command: Vec<OsString> = packed.chain(arguments.iter().cloned()).collect();
         let watched = trace::run_noting_misses(verified, self.paths, arguments, control)?;
+        if !has_run(&watched.end) {
+            return Ok(watched.end);
+        }
         match watched.missed {
             Ok(missed) => {
                 if self.print {
@@ -67,6 +70,14 @@ impl Misses {
         }
         Ok(watched.end)
     }
+}
+
+/// Whether there was a program; one that is there and whose loader or interpreter is not counts.
+fn has_run(end: &End) -> bool {
+    matches!(
+        end,
+        End::Exited(_) | End::Signalled(_) | End::Failed(runtime::error::Error::NotExecuted { .. })
+    )
 }
 
 /// Opened before anything runs, and emptied only for what replaces it.

@@ -100,6 +100,11 @@ pub(super) struct PackArgs {
     pub(super) recipe: RecipeArgs,
     #[command(flatten)]
     pub(super) key: KeyChoice,
+    /// Then run the bundle with the arguments given here and nothing on standard input, for so many seconds at most (10 where none are
+    /// given), and say how it ended and which files of the root file system it looked for in vain
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "10")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400), conflicts_with = "no_paths")]
+    pub(super) verify_run: Option<u64>,
     /// Print nothing but warnings and errors
     #[arg(short, long)]
     pub(super) quiet: bool,
@@ -150,6 +155,10 @@ pub(super) struct RecipeArgs {
     /// Take along what a trace names, with all that the programs among it need: see `polecat trace` (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Vec<PathBuf>,
+    /// Take along what a bundle of the same root file system was found to miss, with all that the programs among it need: a file that
+    /// POLECAT_MISSES=FILE ./NAME.run wrote (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(super) add_misses: Vec<PathBuf>,
     /// Take along another program, looked up as the command is, with all that it needs (repeatable)
     #[arg(long, value_name = "PROGRAM")]
     pub(super) also: Vec<OsString>,
@@ -191,6 +200,10 @@ pub(super) struct RecipeArgs {
     /// Executable to put in front instead of polecat's own, such as one for another architecture
     #[arg(long, value_name = "FILE")]
     pub(super) stub: Option<PathBuf>,
+    /// Leave out the set of all paths of the root file system, 2.7 bytes for each, without which --polecat-misses has nothing to say. It
+    /// holds no names, but tells whoever has the bundle whether a path they ask for was there
+    #[arg(long)]
+    pub(super) no_paths: bool,
 }
 
 /// The key to sign with.
@@ -410,6 +423,8 @@ impl RecipeArgs {
             contain: self.contain,
             stub: self.stub,
             traces: self.trace,
+            misses: self.add_misses,
+            no_paths: self.no_paths,
             source_date_epoch,
         }
     }

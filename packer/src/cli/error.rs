@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use bundle::PathSetError;
 use runtime::control::ControlError;
 use runtime::image::{CheckError, unpack::UnpackError};
 use runtime::limits;
@@ -16,12 +17,12 @@ use crate::closure::ClosureError;
 use crate::inventory::InventoryError;
 use crate::options::OptionsError;
 use crate::plan::{Warning, WarningKind};
-use crate::rootfs::{RootPath, RootfsError};
+use crate::rootfs::{RootPath, RootfsError, printable};
 use crate::rules::RulesError;
 use crate::sbom::SbomError;
 use crate::seal::{OutputError, SealError};
 use crate::stubs::StubError;
-use crate::trace::TraceError;
+use crate::trace::{MissesError, TraceError};
 
 /// Statuses as `polecat --help` documents them.
 pub(super) mod status {
@@ -146,8 +147,31 @@ pub(super) enum CliError {
     },
     /// A trace cannot be read.
     Trace(TraceError),
+    /// What a bundle missed cannot be read.
+    Misses(MissesError),
     /// A variable that shapes a run means nothing.
     Control(ControlError),
+    /// A bundle cannot be run here.
+    VerifyRun {
+        /// The bundle.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A bundle did not start its program.
+    NotStarted {
+        /// The bundle.
+        path: PathBuf,
+        /// What it said.
+        said: String,
+    },
+    /// A bundle's set of paths.
+    KnownPaths {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: PathSetError,
+    },
     /// A command could not be run.
     Run(runtime::error::Error),
     /// Unpacking failed.
@@ -171,6 +195,7 @@ impl CliError {
             Self::Verify { source, .. } if !is_unreadable(source) => status::UNVERIFIED,
             Self::Check { source, .. } if source.is_tampering() => status::UNVERIFIED,
             Self::Inventory { source, .. } if source.is_tampering() => status::UNVERIFIED,
+            Self::KnownPaths { source, .. } if source.is_tampering() => status::UNVERIFIED,
             Self::Untrusted { .. } => status::UNTRUSTED,
             // As a bundle has them.
             Self::Run(error) => error.status(),
@@ -217,13 +242,26 @@ impl CliError {
             Self::Untrusted { .. } => Some("name the public key of one of its signers with --key".into()),
             Self::Sign { source, .. } => source.hint(),
             Self::Trace(error) => error.hint(),
+            Self::Misses(error) => error.hint(),
             Self::Control(error) => error.hint(),
             Self::Run(error) => error.hint(),
+            Self::VerifyRun { source, .. } => verify_run_hint(source).map(str::to_owned),
+            Self::NotStarted { .. } => None,
+            Self::KnownPaths { source, .. } => source.hint(),
             Self::Unpack(error) => error.hint(),
             Self::NoKeys { .. } => Some("give a PEM file with a key, or a bundle".into()),
             Self::Open { source, .. } => limits::hint_of_io(source).map(str::to_owned),
             Self::Write { .. } | Self::Print(_) => None,
         }
+    }
+}
+
+/// errno(3): ENOEXEC, EACCES.
+fn verify_run_hint(error: &io::Error) -> Option<&'static str> {
+    match error.raw_os_error() {
+        Some(8) => Some("run it on a machine of its architecture"),
+        Some(13) => Some("write it to a file system that is not mounted with noexec"),
+        _ => limits::hint_of_io(error),
     }
 }
 
@@ -296,8 +334,15 @@ impl fmt::Display for CliError {
             }
             Self::Sign { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Trace(error) => error.fmt(f),
+            Self::Misses(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
             Self::Run(error) => error.fmt(f),
+            Self::VerifyRun { path, source } => write!(f, "{}: packed, but cannot be run: {source}", path.display()),
+            Self::NotStarted { path, said } => {
+                let said = printable(said.trim_end().as_bytes());
+                write!(f, "{}: packed, but does not start here: {said}", path.display())
+            }
+            Self::KnownPaths { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Unpack(error) => error.fmt(f),
             Self::NoKeys { path } => write!(f, "{}: neither a key nor a bundle", path.display()),
             Self::Print(error) => write!(f, "cannot print: {error}"),
@@ -324,5 +369,6 @@ from!(
     Output(OutputError),
     KeyFile(KeyFileError),
     Trace(TraceError),
+    Misses(MissesError),
     Print(io::Error),
 );

@@ -15,6 +15,7 @@ mod sbom;
 mod sign;
 mod trace;
 mod verify;
+mod verify_run;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};

@@ -12,6 +12,7 @@ use super::passphrase::{self, OwnKey};
 use super::plan::{self, Totals};
 use super::progress::Progress;
 use super::trace;
+use super::verify_run::{self, VerifyRun};
 use crate::options::PackOptions;
 use crate::plan::{Plan, Warning};
 use crate::rootfs::{RootPath, Rootfs};
@@ -37,7 +38,13 @@ struct Report<'a> {
     key_id: String,
     key_file: String,
     key_created: bool,
+    /// Directories whose paths the bundle does not know; none where it knows no paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_paths: Option<&'a [RootPath]>,
     warnings: &'a [Warning],
+    /// Where it was asked for and could be run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify_run: Option<&'a VerifyRun>,
 }
 
 /// Packs.
@@ -45,12 +52,14 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
     let PackArgs {
         recipe,
         key,
+        verify_run,
         quiet,
         json,
         subject,
     } = args;
     let mut options = recipe.asked(subject, std::env::var_os("SOURCE_DATE_EPOCH")).resolve()?;
     options.request.traces.push(trace::read_all(&options.traces)?);
+    options.request.misses = trace::read_misses(&options.misses)?;
     // Before anything takes long.
     drop(OutputFile::create(&options.output)?);
     let rootfs = Rootfs::open(&options.rootfs)?;
@@ -73,11 +82,41 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
     if let Some(fault) = &sealed.inventory_fault {
         output::note(&format!("warning: {fault}: the bundle does not list its packages"));
     }
-    match (json, quiet) {
-        (true, _) => output::print_json(&report(&options, &plan, &key, &sealed)),
-        (false, true) => Ok(()),
-        (false, false) => print(&options, &key, &sealed),
+    for directory in &sealed.unknown {
+        output::note(&format!(
+            "warning: {directory}: has too many paths: what is missed there --polecat-misses will not tell"
+        ));
     }
+    let shown = !json && !quiet;
+    if shown {
+        print(&options, &key, &sealed)?;
+    }
+    let ran = verify_run.map(|seconds| verify_run::run(&options.output, &rootfs, seconds));
+    let (ran, failed) = match ran.transpose() {
+        Ok(ran) => (ran, Ok(())),
+        // What was packed is told before.
+        Err(error) => (None, Err(error)),
+    };
+    if json {
+        output::print_json(&Report {
+            verify_run: ran.as_ref(),
+            ..report(&options, &plan, &key, &sealed)
+        })?;
+    } else if let Some(ran) = &ran {
+        tell(ran, quiet)?;
+    }
+    failed
+}
+
+/// How the run of the bundle went; quietly, only what asks for something to be done.
+fn tell(ran: &VerifyRun, quiet: bool) -> Result<(), CliError> {
+    let lines = ran.lines();
+    if quiet {
+        let noted = lines.iter().filter(|_| ran.is_noteworthy());
+        noted.for_each(|line| output::note(line));
+        return Ok(());
+    }
+    output::print(|out| lines.iter().try_for_each(|line| writeln!(out, "{line}")))
 }
 
 /// A program that cannot start is not packed.
@@ -106,7 +145,7 @@ fn announce(key: &OwnKey) {
     ));
 }
 
-fn report<'a>(options: &'a PackOptions, plan: &'a Plan, key: &OwnKey, sealed: &Sealed) -> Report<'a> {
+fn report<'a>(options: &'a PackOptions, plan: &'a Plan, key: &OwnKey, sealed: &'a Sealed) -> Report<'a> {
     Report {
         output: options.output.display().to_string(),
         name: &options.name,
@@ -120,7 +159,9 @@ fn report<'a>(options: &'a PackOptions, plan: &'a Plan, key: &OwnKey, sealed: &S
         key_id: key.key.public_key().key_id().to_string(),
         key_file: key.path.display().to_string(),
         key_created: key.created,
+        unknown_paths: options.known_paths.then_some(sealed.unknown.as_slice()),
         warnings: &plan.warnings,
+        verify_run: None,
     }
 }
 

@@ -111,6 +111,7 @@ pub(super) fn run(args: PlanArgs) -> Result<(), CliError> {
     let PlanArgs { recipe, json, subject } = args;
     let mut options = recipe.asked(subject, std::env::var_os("SOURCE_DATE_EPOCH")).resolve()?;
     options.request.traces.push(trace::read_all(&options.traces)?);
+    options.request.misses = trace::read_misses(&options.misses)?;
     let rootfs = Rootfs::open(&options.rootfs)?;
     let plan = crate::closure::plan(&rootfs, &options.request, &options.reach.extent()?)?;
     let totals = Totals::of(&plan);
@@ -191,6 +192,7 @@ fn rule(kind: ReasonKind) -> &'static str {
         ReasonKind::Also => "--also",
         ReasonKind::Include => "--include",
         ReasonKind::Trace => "--trace",
+        ReasonKind::Missed => "missed",
         ReasonKind::Interpreter => "interpreter",
         ReasonKind::Needed => "needed",
         ReasonKind::Alternative => "alternative",

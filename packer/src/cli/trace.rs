@@ -18,7 +18,7 @@ use super::output::{self, counted};
 use crate::options::{Asked, PackOptions};
 use crate::rootfs::{RootPath, Rootfs};
 use crate::seal::{self, OutputError, OutputFile};
-use crate::trace::{self, Trace};
+use crate::trace::{self, Misses, Trace};
 
 /// Traces, and ends as the command did; or puts traces together.
 pub(super) fn run(args: TraceArgs) -> Result<(), CliError> {
@@ -75,6 +75,11 @@ pub(super) fn read_all(paths: &[PathBuf]) -> Result<Trace, CliError> {
         all.merge(trace::file::read(path)?);
     }
     Ok(all)
+}
+
+/// What was missed by these files.
+pub(super) fn read_misses(paths: &[PathBuf]) -> Result<Vec<Misses>, CliError> {
+    paths.iter().map(|path| Ok(trace::misses::read(path)?)).collect()
 }
 
 fn execute(options: &PackOptions, how: runtime::trace::Options) -> Result<Traced, CliError> {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use bundle::PathSet;
 use runtime::verify::Verified;
 use serde::Serialize;
 use signing::PublicKey;
@@ -118,6 +119,10 @@ fn check(args: &VerifyArgs, report: &mut Report) -> Result<(), CliError> {
         report.passed("packages", packages);
     }
 
+    if let Some(paths) = check_paths(path, &verified).map_err(|error| report.failed("paths", error))? {
+        report.passed("paths", paths);
+    }
+
     check_trust(args, &keys, &verified, report)?;
     report.verdict = "valid";
     Ok(())
@@ -169,6 +174,19 @@ fn check_packages(path: &Path, verified: &Verified) -> Result<Option<String>, Cl
         source,
     })?;
     Ok(inventory.map(|inventory| counted(inventory.packages.len() as u64, "package")))
+}
+
+/// The set of the root file system's paths, where the bundle has one.
+fn check_paths(path: &Path, verified: &Verified) -> Result<Option<String>, CliError> {
+    let Some(record) = &verified.manifest().paths else {
+        return Ok(None);
+    };
+    let known = PathSet::read(verified.file(), record).map_err(|source| CliError::KnownPaths {
+        path: path.to_owned(),
+        source,
+    })?;
+    let members = counted(known.count().into(), "path");
+    Ok(Some(format!("{members} of the root file system are known")))
 }
 
 /// Checks stub and image.

@@ -54,7 +54,7 @@ pub(super) fn add(follow: &mut Follow<'_>, pattern: &Pattern) -> Result<(), Clos
 }
 
 /// Adds one path and, where it is a program or a library, what it needs.
-fn add_path(follow: &mut Follow<'_>, path: &RootPath, reason: &Reason) -> Result<(), ClosureError> {
+pub(super) fn add_path(follow: &mut Follow<'_>, path: &RootPath, reason: &Reason) -> Result<(), ClosureError> {
     let Some(place) = follow.entries.add(path.as_bytes(), reason)? else {
         return Ok(());
     };

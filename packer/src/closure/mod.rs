@@ -13,6 +13,7 @@ mod extend;
 mod follow;
 mod hard_links;
 mod include;
+mod missed;
 mod privileges;
 mod processes;
 mod script;
@@ -27,7 +28,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::elf::ElfStore;
 use crate::plan::{Plan, Reason, ReasonKind};
 use crate::rootfs::{Pattern, PatternError, RootPath, Rootfs, printable};
-use crate::trace::Trace;
+use crate::trace::{Misses, Trace};
 use entries::Entries;
 use extend::Extension;
 use follow::Follow;
@@ -48,6 +49,8 @@ pub struct Request {
     pub exclude: Vec<String>,
     /// What the command was seen to use; programs and libraries in it get their own closure.
     pub traces: Vec<Trace>,
+    /// What a bundle of the root file system was found to miss; programs and libraries in it get their own closure.
+    pub misses: Vec<Misses>,
     /// Directory that the program is to be started in.
     pub workdir: Option<RootPath>,
 }
@@ -82,6 +85,9 @@ pub fn plan(rootfs: &Rootfs, request: &Request, extent: &Extent) -> Result<Plan,
     }
     for trace in &request.traces {
         traced::add(&mut follow, trace)?;
+    }
+    for misses in &request.misses {
+        missed::add(&mut follow, misses)?;
     }
     let mut extension = Extension::new(&follow, extent)?;
     extension.run(&mut follow)?;

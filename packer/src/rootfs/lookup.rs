@@ -43,6 +43,16 @@ impl Confinement {
             _ => component_wise(root, path, flags | OFlag::O_NOFOLLOW),
         }
     }
+
+    /// Whether there is something where `path` leads when its last component is followed; none where only a look-up link by link can say.
+    pub(super) fn follow(self, root: impl AsFd, path: &RootPath) -> Option<bool> {
+        match self {
+            Self::Openat2 if path.as_bytes().len() < PATH_MAX => {
+                Some(confined(root, path.relative(), OFlag::O_PATH).is_ok())
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Longest path the kernel takes, its NUL included: `linux/limits.h`.

@@ -10,6 +10,7 @@ mod glob;
 mod lookup;
 mod path;
 mod resolve;
+mod visit;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -31,6 +32,7 @@ pub(crate) use lookup::PATH_MAX;
 pub(crate) use path::serialize_bytes_lossy;
 pub use path::{RootPath, printable};
 pub use resolve::{Last, Resolution};
+pub use visit::Met;
 
 /// Directories that the kernel fills: what a tree has there is not part of it.
 pub(crate) const KERNEL_DIRECTORIES: [&str; 3] = ["/proc", "/sys", "/dev"];

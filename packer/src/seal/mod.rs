@@ -5,14 +5,18 @@ mod output_file;
 use std::fmt;
 use std::path::Path;
 
-use bundle::manifest::{self, HashTreeRecord, ImageRecord, Isolation, Manifest, PackagesRecord, StubRecord};
+use bundle::manifest::{
+    self, HashTreeRecord, ImageRecord, Isolation, Manifest, PackagesRecord, PathsRecord, StubRecord,
+};
+use bundle::path_set;
 use bundle::writer::Summary;
-use bundle::{BundleWriter, ManifestError, SignatureRecord, WriteError};
+use bundle::{BundleWriter, ManifestError, PathSetError, SignatureRecord, WriteError};
 use sha2::{Digest, Sha256};
 use signing::{Purpose, SecretKey};
 
 use crate::image::{self, ImageError, ImageStats};
 use crate::inventory::{Inventory, InventoryError};
+use crate::known_paths::KnownPaths;
 use crate::options::PackOptions;
 use crate::plan::{Node, Plan};
 use crate::rootfs::{RootPath, Rootfs};
@@ -32,6 +36,8 @@ pub struct Sealed {
     pub image: ImageStats,
     /// Why the bundle has no list of the packages it is made of, although there is a database of them.
     pub inventory_fault: Option<InventoryError>,
+    /// Directories whose paths the bundle does not know, since there are too many in them.
+    pub unknown: Vec<RootPath>,
 }
 
 /// Why there is no bundle.
@@ -50,6 +56,8 @@ pub enum SealError {
     },
     /// The manifest would not be valid.
     Manifest(ManifestError),
+    /// The set of the root file system's paths.
+    KnownPaths(PathSetError),
 }
 
 impl SealError {
@@ -74,6 +82,7 @@ impl SealError {
             Self::Bundle(error) => error.hint(),
             Self::EntryName { .. } => Some("give the command under another name, such as a symbolic link to it".into()),
             Self::Manifest(_) => None,
+            Self::KnownPaths(_) => Some("leave the set out with --no-paths".into()),
         }
     }
 }
@@ -86,6 +95,7 @@ impl fmt::Display for SealError {
             Self::Bundle(error) => error.fmt(f),
             Self::EntryName { path } => write!(f, "{path}: the path of the command is not UTF-8"),
             Self::Manifest(error) => write!(f, "cannot write the manifest: {error}"),
+            Self::KnownPaths(error) => error.fmt(f),
         }
     }
 }
@@ -128,22 +138,49 @@ pub fn seal(
     options: &PackOptions,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Sealed, SealError> {
+    // Before the output is there, which may have a name for the time being.
+    let known = match options.known_paths {
+        true => Some(KnownPaths::collect(rootfs, paths_salt(plan), &options.output).map_err(SealError::KnownPaths)?),
+        false => None,
+    };
     let mut output = OutputFile::create(&options.output)?;
-    let sealed = write(plan, rootfs, stub, key, options, progress, &mut output);
+    let ingredients = Ingredients {
+        plan,
+        rootfs,
+        stub,
+        key,
+        options,
+        known,
+    };
+    let sealed = write(ingredients, progress, &mut output);
     let sealed = sealed.map_err(|error| error.of_output(&options.output))?;
     output.publish()?;
     Ok(sealed)
 }
 
+/// What a bundle is made of.
+struct Ingredients<'a> {
+    plan: &'a Plan,
+    rootfs: &'a Rootfs,
+    stub: &'a Stub,
+    key: &'a SecretKey,
+    options: &'a PackOptions,
+    known: Option<KnownPaths>,
+}
+
 fn write(
-    plan: &Plan,
-    rootfs: &Rootfs,
-    stub: &Stub,
-    key: &SecretKey,
-    options: &PackOptions,
+    ingredients: Ingredients<'_>,
     progress: &mut dyn FnMut(u64),
     output: &mut OutputFile,
 ) -> Result<Sealed, SealError> {
+    let Ingredients {
+        plan,
+        rootfs,
+        stub,
+        key,
+        options,
+        known,
+    } = ingredients;
     let mut manifest = manifest(plan, options)?;
     let inventory = Inventory::collect(plan, rootfs)
         .and_then(|inventory| inventory.map(|inventory| inventory.to_bytes()).transpose());
@@ -153,9 +190,15 @@ fn write(
         Err(fault) => (None, Some(fault)),
     };
     manifest.packages = packages.as_ref().map(|_| PackagesRecord::default());
+    manifest.paths = known.as_ref().map(|_| PathsRecord::default());
     let mut writer = BundleWriter::create(output.file(), stub.bytes(), manifest.capacity()?)?;
     if let Some(packages) = packages {
         writer.packages(packages);
+    }
+    let mut unknown = Vec::new();
+    if let Some(known) = known {
+        writer.paths(known.section);
+        unknown = known.left_out;
     }
     let image = image::write(plan, rootfs, writer.image(), &options.image, progress)?;
     manifest.image.entries = image.entries;
@@ -165,6 +208,7 @@ fn write(
         bundle,
         image,
         inventory_fault,
+        unknown,
     })
 }
 
@@ -254,6 +298,16 @@ fn salt(plan: &Plan) -> [u8; 32] {
         }
     }
     digest.finalize().into()
+}
+
+/// A salt for the set of paths that follows from the same.
+fn paths_salt(plan: &Plan) -> [u8; path_set::SALT_LENGTH] {
+    let digest = Sha256::new_with_prefix(b"polecat path set salt v1")
+        .chain_update(salt(plan))
+        .finalize();
+    let mut salt = [0; path_set::SALT_LENGTH];
+    salt.copy_from_slice(&digest[..path_set::SALT_LENGTH]);
+    salt
 }
 
 #[cfg(test)]

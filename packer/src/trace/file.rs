@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::error::LineFault;
+use super::misses::is_misses;
 use super::{Trace, TraceError, TraceKind};
 
 /// The version that is written, and the only one that is read.
@@ -54,13 +55,18 @@ impl Line {
     }
 
     fn bytes(&self) -> Option<Vec<u8>> {
-        let bytes = match (&self.path, &self.path_bytes) {
-            (Some(text), None) => text.as_bytes().to_vec(),
-            (None, Some(digits)) => from_hexadecimal(digits)?,
-            _ => return None,
-        };
-        (bytes.starts_with(b"/") && !bytes.contains(&0)).then_some(bytes)
+        path_of(self.path.as_deref(), self.path_bytes.as_deref())
     }
+}
+
+/// A path of a line, as text or in hexadecimal digits; none where it is neither, both, or not absolute.
+pub(super) fn path_of(path: Option<&str>, path_bytes: Option<&str>) -> Option<Vec<u8>> {
+    let bytes = match (path, path_bytes) {
+        (Some(text), None) => text.as_bytes().to_vec(),
+        (None, Some(digits)) => from_hexadecimal(digits)?,
+        _ => return None,
+    };
+    (bytes.starts_with(b"/") && !bytes.contains(&0)).then_some(bytes)
 }
 
 fn from_hexadecimal(digits: &str) -> Option<Vec<u8>> {
@@ -120,6 +126,11 @@ fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
 /// # Errors
 /// See [`TraceError`].
 pub fn read(path: &Path) -> Result<Trace, TraceError> {
+    parse(&read_bytes(path)?, path)
+}
+
+/// The bytes of the file `path`.
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, TraceError> {
     let fault = |source| TraceError::Read {
         path: path.to_owned(),
         source,
@@ -130,16 +141,22 @@ pub fn read(path: &Path) -> Result<Trace, TraceError> {
     if bytes.len() as u64 > LONGEST {
         return Err(TraceError::TooLong { path: path.to_owned() });
     }
-    parse(&bytes, path)
+    Ok(bytes)
+}
+
+/// Does the first line say that it is a trace?
+pub(super) fn is_trace(head: &[u8]) -> bool {
+    serde_json::from_slice::<Head>(head).is_ok()
 }
 
 /// The trace that is in the bytes of the file `path`.
 fn parse(bytes: &[u8], path: &Path) -> Result<Trace, TraceError> {
     let mut lines = bytes.split(|&byte| byte == b'\n').enumerate();
-    let head = lines
-        .next()
-        .and_then(|(_, line)| serde_json::from_slice::<Head>(line).ok());
-    let head = head.ok_or_else(|| TraceError::NotATrace { path: path.to_owned() })?;
+    let first = lines.next().map(|(_, line)| line).unwrap_or_default();
+    let head = serde_json::from_slice::<Head>(first).map_err(|_| match is_misses(first) {
+        true => TraceError::Misses { path: path.to_owned() },
+        false => TraceError::NotATrace { path: path.to_owned() },
+    })?;
     if head.polecat_trace != VERSION {
         return Err(TraceError::Newer {
             path: path.to_owned(),
@@ -211,6 +228,7 @@ mod tests {
             (String::new(), "f: is not a trace"),
             ("#!/bin/sh\n".into(), "f: is not a trace"),
             ("{}".into(), "f: is not a trace"),
+            ("{\"polecatMisses\":1}\n".into(), "f: is what a bundle missed"),
             ("{\"polecatTrace\":2,\"more\":1}".into(), "version 2"),
             (format!("{head}\n{{\"kinds\":[\"open\"]}}"), "line 2: no absolute path"),
             (format!("{head}\n\n{{\"path\":\"x\"}}"), "line 3: no absolute path"),

@@ -1,8 +1,9 @@
 //! What a command was seen to use, as a value. [`record`] makes it from what the runtime saw, [`file`](mod@file) writes and reads it,
-//! [`crate::closure`] adds it to a plan. The file is described in `docs/trace.md`.
+//! [`crate::closure`] adds it to a plan; and what a bundle was found to miss, [`misses`]. The files are described in `docs/trace.md`.
 
 pub mod error;
 pub mod file;
+pub mod misses;
 pub mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use error::TraceError;
+pub use error::{MissesError, TraceError};
+pub use misses::Misses;
 
 /// What one run, or several, used of the root file system.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

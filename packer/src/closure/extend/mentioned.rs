@@ -226,7 +226,8 @@ fn is_left(path: &RootPath) -> bool {
         || LEFT_TREES.iter().any(|tree| path.is_within(&RootPath::new(tree)))
 }
 
-fn is_shared(path: &RootPath) -> bool {
+/// Is it a directory that many share?
+pub(in crate::closure) fn is_shared(path: &RootPath) -> bool {
     is_broad(path) || SHARED.iter().any(|shared| shared.as_bytes() == path.as_bytes())
 }
 

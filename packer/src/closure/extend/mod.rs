@@ -20,6 +20,7 @@ use crate::rootfs::{Kind, RootPath, RootfsError};
 use crate::rules::RuleSet;
 
 pub use locales::Locales;
+pub(super) use mentioned::is_shared;
 
 /// How far a closure goes beyond what loaders read.
 #[derive(Debug, Clone, Default)]
