@@ -94,7 +94,7 @@ fn everywhere(bundle: &Bundle, check: impl Fn(Place, &Ended, &Missed)) {
         if skip(place.needs()) {
             continue;
         }
-        let file = bundle.scratch().open_directory("out").join(format!("{}", place.rung()));
+        let file = bundle.scratch().open_directory("out").join(place.rung());
         let ended = run(bundle, place, &file);
         check(place, &ended, &Missed::read(&file));
         let told: Vec<&str> = ended.text_lines();

@@ -138,7 +138,7 @@ fn text(missed: &Missed) -> String {
 
 const UNSEEN: &str = "is for another architecture: what it looked for may not have been seen";
 
-/// For `polecat pack --add-misses`: lines of JSON, as docs/trace.md has them.
+/// For `polecat pack --add-misses`: lines of JSON, as docs/misses.md has them.
 fn lines(command: &[OsString], missed: &Missed) -> Vec<u8> {
     let words: Vec<String> = command.iter().map(|word| quoted(&word.to_string_lossy())).collect();
     let incomplete = if missed.incomplete { ",\"incomplete\":true" } else { "" };
