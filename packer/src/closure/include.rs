@@ -27,8 +27,8 @@ pub(super) fn add(follow: &mut Follow<'_>, pattern: &Pattern) -> Result<(), Clos
         by: None,
         detail: pattern.text().to_owned(),
     };
+    let named = RootPath::new(pattern.text());
     for path in matched {
-        let named = path.as_bytes() == RootPath::new(pattern.text()).as_bytes();
         let mut tree = Vec::new();
         rootfs.descend(&path, &mut tree)?;
         // A link to a directory stands for all that is in it.
@@ -42,9 +42,13 @@ pub(super) fn add(follow: &mut Follow<'_>, pattern: &Pattern) -> Result<(), Clos
         }
         tree.sort_unstable();
         for path in tree {
-            if !named && secrets::is_secret(&path) {
+            let secret = match path == named {
+                true => None,
+                false => secrets::behind(rootfs, path.as_bytes())?,
+            };
+            if let Some(secret) = secret {
                 let message = "left out: it holds secrets (try: --include with its path, without wildcards)";
-                follow.entries.warn(WarningKind::Secret, &path, message);
+                follow.entries.warn(WarningKind::Secret, &secret, message);
                 continue;
             }
             add_path(follow, &path, &reason)?;

@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use crate::rootfs::{Pattern, RootPath};
+use nix::errno::Errno;
+
+use crate::elf::is_absence;
+use crate::rootfs::{Kind, Last, Pattern, RootPath, Rootfs, RootfsError};
 
 /// Password hashes, private keys, the identity of the machine.
 const PATTERNS: &[&str] = &[
@@ -34,6 +37,22 @@ const PLACES: [&[u8]; 4] = [b"/etc/", b"/var/lib/", b"/root/", b"/home/"];
 /// Is it one of them?
 pub(super) fn is_secret(path: &RootPath) -> bool {
     PLACES.iter().any(|place| path.as_bytes().starts_with(place)) && SECRETS.iter().any(|pattern| pattern.matches(path))
+}
+
+/// The secret that is at the path, or that a link there leads to; none where there is none.
+pub(super) fn behind(rootfs: &Rootfs, path: &[u8]) -> Result<Option<RootPath>, RootfsError> {
+    for last in [Last::Keep, Last::Follow] {
+        match rootfs.resolve(path, last) {
+            Ok(place) if place.metadata.kind != Kind::Directory && is_secret(&place.path) => {
+                return Ok(Some(place.path));
+            }
+            Ok(_) => {}
+            // What may not be looked at cannot be packed.
+            Err(error) if is_absence(error.errno()) || error.errno() == Errno::EACCES => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

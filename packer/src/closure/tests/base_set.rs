@@ -38,6 +38,25 @@ fn secrets_come_only_by_name() {
 }
 
 #[test]
+fn secrets_do_not_come_by_the_name_of_their_directory_or_behind_a_link() {
+    let tree = Tree::new();
+    tree.file("/etc/shadow", "root:$6$x:1::::::\n", 0o640);
+    tree.file("/opt/app/conf", "x", 0o644);
+    tree.link("/etc/shadow", "/opt/app/hashes");
+    for pattern in ["/etc", "/opt/app", "/opt/**", "/opt/app/hash*"] {
+        let plan = tree.plan(&including("static", &[pattern]));
+        assert!(
+            !has(&plan, "/etc/shadow") && !has(&plan, "/opt/app/hashes"),
+            "{pattern}"
+        );
+        let told = warnings(&plan).iter().any(|(kind, _)| *kind == WarningKind::Secret);
+        assert!(told, "{pattern}");
+    }
+    let named = tree.plan(&including("static", &["/opt/app/hashes"]));
+    assert!(has(&named, "/etc/shadow"));
+}
+
+#[test]
 fn top_level_links_and_standard_directories() {
     let tree = Tree::new();
     fs::create_dir_all(tree.at("/usr/sbin")).expect("a directory");
