@@ -189,10 +189,12 @@ fn check_paths(path: &Path, verified: &Verified) -> Result<Option<String>, CliEr
     Ok(Some(format!("{members} of the root file system are known")))
 }
 
-/// Checks stub and image.
+/// Checks stub, image, and what else the manifest has the digests of.
 pub(super) fn check_contents(path: &Path, verified: &Verified, progress: bool) -> Result<(), CliError> {
     verified.check_stub().map_err(|error| unverified(path, error))?;
-    check_image(path, verified, progress)
+    check_image(path, verified, progress)?;
+    check_packages(path, verified)?;
+    check_paths(path, verified).map(drop)
 }
 
 fn check_image(path: &Path, verified: &Verified, progress: bool) -> Result<(), CliError> {
