@@ -16,10 +16,13 @@ fn plan(lines: &str) -> Option<(Scratch, Ended)> {
     let scratch = Scratch::new();
     let root = tree(&scratch);
     std::fs::write(root.join("etc/shadow"), "root:hash\n").expect("a file");
+    std::os::unix::fs::symlink("/etc/shadow", root.join("etc/app/hashes")).expect("a link");
     let list = scratch.file("list", format!("{{\"polecatMisses\":1}}\n{lines}"));
     let ended = Polecat::new(&scratch).run([
         "plan".as_ref(),
         "--json".as_ref(),
+        "--closure".as_ref(),
+        "elf".as_ref(),
         "--add-misses".as_ref(),
         list.as_os_str(),
         root.as_os_str(),
@@ -32,7 +35,7 @@ fn plan(lines: &str) -> Option<(Scratch, Ended)> {
 fn what_was_missed_comes_with_its_reason() {
     let lines = "{\"path\":\"/opt/link\"}\n{\"path\":\"/opt/link/deep/b\",\"uncertain\":true}\n\
         {\"path\":\"/opt/link/never\",\"uncertain\":true}\n{\"path\":\"/etc/app\"}\n{\"path\":\"/gone\"}\n\
-        {\"path\":\"/etc/shadow\"}\n{\"path\":\"/../../../../../etc/hostname\"}\n{\"pathBytes\":\"2f7372762fff0a22\"}\n";
+        {\"path\":\"/etc/shadow\"}\n{\"path\":\"/etc/app/hashes\"}\n{\"path\":\"/../../../../../etc/hostname\"}\n{\"pathBytes\":\"2f7372762fff0a22\"}\n";
     let Some((scratch, ended)) = plan(lines) else { return };
     let plan: Value = serde_json::from_str(&ended.success().out()).expect("JSON");
     let list = scratch.join("list").display().to_string();
@@ -56,7 +59,13 @@ fn what_was_missed_comes_with_its_reason() {
         );
     }
     assert_eq!(plan["entries"]["/srv/\u{fffd}\n\""]["reason"]["kind"], "missed");
-    for path in ["/gone", "/etc/hostname", "/opt/link/never"] {
+    for path in [
+        "/gone",
+        "/etc/hostname",
+        "/opt/link/never",
+        "/etc/shadow",
+        "/etc/app/hashes",
+    ] {
         assert!(plan["entries"][path].is_null(), "{path}");
     }
     let warned: Vec<&str> = plan["warnings"]

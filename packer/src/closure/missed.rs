@@ -1,6 +1,8 @@
 //! What `--add-misses` brings: what a bundle of this root file system looked for in vain, the closure of the programs and libraries there,
 //! and what is in the directories.
 
+use nix::errno::Errno;
+
 use super::broad::is_broad;
 use super::error::ClosureError;
 use super::extend::is_shared;
@@ -8,7 +10,7 @@ use super::follow::Follow;
 use super::{include, secrets};
 use crate::elf::is_absence;
 use crate::plan::{Reason, ReasonKind, WarningKind};
-use crate::rootfs::{Kind, Last, RootPath, RootfsError, printable};
+use crate::rootfs::{Kind, Last, Resolution, RootPath, RootfsError, printable};
 use crate::trace::Misses;
 
 /// Adds all that was missed and that the root file system has.
@@ -20,7 +22,7 @@ pub(super) fn add(follow: &mut Follow<'_>, misses: &Misses) -> Result<(), Closur
     };
     for path in &misses.paths {
         if !add_path(follow, path, &reason)? {
-            let message = "was missed, but is not in the root file system";
+            let message = "was missed, but is not in the root file system, or may not be looked at";
             follow.entries.warn(WarningKind::Gone, &RootPath::new(path), message);
         }
     }
@@ -32,35 +34,48 @@ pub(super) fn add(follow: &mut Follow<'_>, misses: &Misses) -> Result<(), Closur
 
 /// Adds what is at the path, and where it leads; whether there is something.
 fn add_path(follow: &mut Follow<'_>, path: &[u8], reason: &Reason) -> Result<bool, ClosureError> {
-    let rootfs = follow.rootfs();
-    let absent = |result| match result {
-        Ok(place) => Ok(Some(place)),
-        Err(error) if is_absence(RootfsError::errno(&error)) => Ok(None),
-        Err(error) => Err(error),
-    };
-    let Some(place) = absent(rootfs.resolve(path, Last::Keep))? else {
+    let Some(place) = look(follow, path, Last::Keep)? else {
         return Ok(false);
     };
-    let mut tree = vec![place.path];
-    if let Some(end) = absent(rootfs.resolve(path, Last::Follow))? {
-        tree.push(end.path.clone());
-        if end.metadata.kind == Kind::Directory {
-            let mut contents = contents(follow, &end.path)?;
-            contents.sort_unstable();
-            tree.append(&mut contents);
-        }
+    if is_left(follow, path)? {
+        return Ok(true);
     }
-    // With the links on the way to it.
+    let end = look(follow, path, Last::Follow)?;
+    // By the path as it was looked for, for the links on the way; by the paths behind them, for what is there.
     follow.entries.add(path, reason)?;
-    for path in tree {
-        if secrets::is_secret(&path) {
-            let message = "left out though it was missed: it holds secrets (try: --include with its path)";
-            follow.entries.warn(WarningKind::Secret, &path, message);
-            continue;
+    let mut paths = vec![place.path];
+    if let Some(end) = end {
+        if end.metadata.kind == Kind::Directory {
+            paths.append(&mut contents(follow, &end.path)?);
         }
-        include::add_path(follow, &path, reason)?;
+        paths.push(end.path);
+    }
+    paths.sort_unstable();
+    for path in paths {
+        if !is_left(follow, path.as_bytes())? {
+            include::add_path(follow, &path, reason)?;
+        }
     }
     Ok(true)
+}
+
+/// What is at the path; none where nothing is. Where that may not be known is as good as nothing: it cannot be packed.
+fn look(follow: &Follow<'_>, path: &[u8], last: Last) -> Result<Option<Resolution>, ClosureError> {
+    match follow.rootfs().resolve(path, last) {
+        Ok(place) => Ok(Some(place)),
+        Err(error) if is_absence(error.errno()) || error.errno() == Errno::EACCES => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether it, or what it leads to, is left where it is, since nobody who gets the bundle is to see it.
+fn is_left(follow: &mut Follow<'_>, path: &[u8]) -> Result<bool, ClosureError> {
+    let secret = secrets::behind(follow.rootfs(), path)?;
+    if let Some(secret) = &secret {
+        let message = "left out though it was missed: it holds secrets (try: --include with its path)";
+        follow.entries.warn(WarningKind::Secret, secret, message);
+    }
+    Ok(secret.is_some())
 }
 
 /// What a program that missed the directory would have found in it: everything; only its entries where many share it, and of one that holds
