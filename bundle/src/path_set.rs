@@ -16,6 +16,9 @@ use crate::read_at::ReadAt;
 /// not in the set seems to be.
 const PARAMETER: u32 = 20;
 
+/// Those that are read: with less a set tells little, and takes more memory than its section is long.
+const PARAMETERS: std::ops::RangeInclusive<u32> = 16..=32;
+
 /// Length of the salt in bytes.
 pub const SALT_LENGTH: usize = 16;
 
@@ -186,7 +189,7 @@ impl PathSet {
         let count = u32::from_le_bytes(*count);
         let parameter = u32::from_le_bytes(parameter.try_into().ok()?);
         let least = u64::from(count) * (u64::from(parameter) + 1);
-        if !(1..=32).contains(&parameter) || least > code.len() as u64 * 8 {
+        if !PARAMETERS.contains(&parameter) || least > code.len() as u64 * 8 {
             return None;
         }
         let mut bits = code

@@ -17,6 +17,7 @@ mod base_set;
 mod commands;
 mod contents;
 mod extend;
+mod misses;
 mod traces;
 
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
