@@ -2,6 +2,7 @@
 //!
 //! Names follow the OCI runtime specification where it has one (`process.args`, `process.env`, `process.cwd`).
 
+mod entry_point;
 mod object;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,8 @@ mod validate;
 use serde::{Deserialize, Serialize};
 
 use crate::hash_tree::BlockDigest;
-use object::object;
+pub use entry_point::EntryPoint;
+use object::{object, objects};
 pub use validate::ManifestError;
 pub(crate) use validate::encode_hex;
 
@@ -43,6 +45,9 @@ pub struct Manifest {
     /// How it is kept apart from the host.
     #[serde(deserialize_with = "object")]
     pub isolation: Isolation,
+    /// More programs that can be started, in the order of their names' bytes; none but the command where the packer was asked for none.
+    #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
+    pub entry_points: Vec<EntryPoint>,
     /// What packages the image is made of; none where the packer could not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<PackagesRecord>,

@@ -194,3 +194,42 @@ fn bundle_with_paths_is_read_as_it_was() {
         assert_eq!(set.contains(member), expected, "{member:?}");
     }
 }
+
+/// `entry-points.bundle` has programs beside its command.
+fn with_entry_points(image: &[u8]) -> Vec<u8> {
+    let mut manifest = sample::manifest();
+    manifest.entry_points = [("greet", "/bin/hello"), ("w\u{e4}ve", "/bin/wave")]
+        .map(|(name, path)| bundle::manifest::EntryPoint {
+            name: name.to_owned(),
+            path: path.to_owned(),
+        })
+        .to_vec();
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut writer = bundle::BundleWriter::create(&mut file, &sample::stub(), manifest.capacity().unwrap()).unwrap();
+    std::io::Write::write_all(&mut writer.image(), image).unwrap();
+    let [key, _] = sample::keys();
+    let sign = |stored: &[u8]| vec![sample::record(&key, stored)];
+    writer
+        .finish(image.len() as u64, manifest, &sample::salt(), sign)
+        .unwrap();
+    file.into_inner()
+}
+
+#[test]
+fn bundle_with_entry_points_is_written_as_it_was() {
+    let image = fixtures::read(&golden("minimal.squashfs"));
+    fixtures::assert_committed(&golden("entry-points.bundle"), &with_entry_points(&image));
+}
+
+#[test]
+fn bundle_with_entry_points_is_read_as_it_was() {
+    let manifest = judge(&fixtures::read(&golden("entry-points.bundle"))).unwrap();
+    let process = manifest.entry("greet").unwrap();
+    assert_eq!(
+        (process.path.as_str(), process.args.as_slice()),
+        ("/bin/hello", &["greet".to_owned()][..])
+    );
+    assert_eq!(process.env, sample::manifest().process.env);
+    assert_eq!(manifest.entry("w\u{e4}ve").unwrap().path, "/bin/wave");
+    assert_eq!(manifest.process, sample::manifest().process);
+}

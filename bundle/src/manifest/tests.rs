@@ -31,6 +31,7 @@ fn valid() -> Manifest {
             cwd: Some("/".to_owned()),
         },
         isolation: Isolation { contain: true },
+        entry_points: Vec::new(),
         packages: None,
         paths: None,
         requires: Vec::new(),
@@ -109,11 +110,46 @@ fn too_long() {
     assert!(matches!(manifest.capacity(), Err(ManifestError::TooLong { .. })));
 }
 
+fn point(name: &str, path: &str) -> EntryPoint {
+    EntryPoint {
+        name: name.to_owned(),
+        path: path.to_owned(),
+    }
+}
+
+#[test]
+fn entry_points_are_started_by_their_names() {
+    let mut manifest = valid();
+    assert!(
+        !String::from_utf8(manifest.to_bytes().unwrap())
+            .unwrap()
+            .contains("entryPoints")
+    );
+    manifest.entry_points = vec![point("git", "/usr/bin/git"), point("git foo", "/bin/busybox")];
+    let manifest = Manifest::parse(&manifest.to_bytes().unwrap()).unwrap();
+    let process = manifest.entry("git foo").unwrap();
+    assert_eq!(
+        (process.path.as_str(), process.args),
+        ("/bin/busybox", vec!["git foo".to_owned()])
+    );
+    assert_eq!(
+        (process.env, process.cwd),
+        (manifest.process.env.clone(), manifest.process.cwd.clone())
+    );
+    for unknown in ["top", "", "gi", "git "] {
+        assert_eq!(manifest.entry(unknown), None, "{unknown}");
+    }
+    let list = serde_json::to_string(&manifest).unwrap();
+    let list = list.replace(r#"{"name":"git","path":"/usr/bin/git"}"#, r#"["git","/usr/bin/git"]"#);
+    let error = Manifest::parse(list.as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("expected an object"), "{error}");
+}
+
 type Change = fn(&mut Manifest);
 
 #[test]
 fn values_that_may_be() {
-    let changes: [Change; 8] = [
+    let changes: [Change; 9] = [
         |m| m.hash_tree.salt.clear(),
         |m| m.hash_tree.salt = "ff".to_owned(),
         |m| (m.image.length, m.hash_tree.offset, m.hash_tree.length) = (4096, 20480, 0),
@@ -122,6 +158,7 @@ fn values_that_may_be() {
         |m| m.process.args.push("line\nline\ttab".to_owned()),
         |m| m.process.env.push("EMPTY=".to_owned()),
         |m| m.process.env.push("EQUALS=a=b".to_owned()),
+        |m| m.entry_points = vec![point("[", "/a"), point("a b", "/b c"), point("ü", "/a")],
     ];
     for (index, change) in changes.into_iter().enumerate() {
         let mut manifest = valid();
@@ -134,7 +171,7 @@ fn values_that_may_be() {
 
 #[test]
 fn values_that_may_not_be() {
-    let changes: [(Change, &str); 32] = [
+    let changes: [(Change, &str); 44] = [
         (|m| m.format_version = 0, "formatVersion"),
         (|m| m.format_version = 2, "formatVersion"),
         (|m| m.name.clear(), "name"),
@@ -167,6 +204,27 @@ fn values_that_may_not_be() {
         (|m| m.process.args.push("a\0".to_owned()), "process.args"),
         (|m| m.process.env.push("NAME".to_owned()), "process.env"),
         (|m| m.process.cwd = Some("./".to_owned()), "process.cwd"),
+        (|m| m.entry_points = vec![point("", "/a")], "entryPoints.name"),
+        (|m| m.entry_points = vec![point(".", "/a")], "entryPoints.name"),
+        (|m| m.entry_points = vec![point("..", "/a")], "entryPoints.name"),
+        (|m| m.entry_points = vec![point("-a", "/a")], "entryPoints.name"),
+        (|m| m.entry_points = vec![point("a/b", "/a")], "entryPoints.name"),
+        (|m| m.entry_points = vec![point("a\0", "/a")], "entryPoints.name"),
+        (|m| m.entry_points = vec![point("a\u{9b}", "/a")], "entryPoints.name"),
+        (
+            |m| m.entry_points = vec![point(&"x".repeat(256), "/a")],
+            "entryPoints.name",
+        ),
+        (|m| m.entry_points = vec![point("a", "/")], "entryPoints.path"),
+        (|m| m.entry_points = vec![point("a", "bin/a")], "entryPoints.path"),
+        (
+            |m| m.entry_points = vec![point("a", "/a"), point("a", "/b")],
+            "entryPoints",
+        ),
+        (
+            |m| m.entry_points = vec![point("b", "/a"), point("a", "/b")],
+            "entryPoints",
+        ),
     ];
     for (index, (change, expected)) in changes.into_iter().enumerate() {
         let mut manifest = valid();

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use super::Manifest;
+use super::{EntryPoint, Manifest};
 use crate::hash_tree::{BlockDigest, Geometry};
 use crate::layout::{BLOCK_SIZE, DIGEST_LENGTH, FORMAT_VERSION, MAX_MANIFEST_LENGTH, MAX_SALT_LENGTH, is_aligned};
 
 /// Longest name, architecture or generator in bytes: they are printed in one line.
 const MAX_WORD_LENGTH: usize = 255;
+
+const ABSOLUTE: &str = "an absolute path without `.`, `..`, empty names and NUL";
 
 /// Why bytes are not a manifest, or a manifest is not written.
 #[derive(Debug)]
@@ -102,6 +104,7 @@ impl Manifest {
         expect(self.stub.length > 0, "stub.length", "more than 0")?;
         self.validate_image()?;
         self.validate_process()?;
+        self.validate_entry_points()?;
         self.packages
             .as_ref()
             .map_or(Ok(()), |packages| packages.sha256_bytes().map(drop))?;
@@ -138,8 +141,25 @@ impl Manifest {
         )
     }
 
+    fn validate_entry_points(&self) -> Result<(), ManifestError> {
+        for entry in &self.entry_points {
+            expect(
+                EntryPoint::is_name(&entry.name),
+                "entryPoints.name",
+                "a file's name of 1 to 255 bytes without control characters, that does not begin with `-`",
+            )?;
+            expect(
+                is_normal_path(&entry.path) && entry.path != "/",
+                "entryPoints.path",
+                ABSOLUTE,
+            )?;
+        }
+        // So there is one way to write them, and to see that each is there once.
+        let sorted = self.entry_points.is_sorted_by(|one, next| one.name < next.name);
+        expect(sorted, "entryPoints", "sorted by name, each name once")
+    }
+
     fn validate_process(&self) -> Result<(), ManifestError> {
-        const ABSOLUTE: &str = "an absolute path without `.`, `..`, empty names and NUL";
         let process = &self.process;
         expect(
             is_normal_path(&process.path) && process.path != "/",

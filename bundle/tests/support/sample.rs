@@ -90,6 +90,7 @@ pub fn manifest() -> Manifest {
             cwd: None,
         },
         isolation: Isolation { contain: false },
+        entry_points: Vec::new(),
         packages: None,
         paths: None,
         requires: Vec::new(),

@@ -112,6 +112,7 @@ pub(crate) fn manifest() -> Manifest {
             cwd: None,
         },
         isolation: Isolation { contain: false },
+        entry_points: Vec::new(),
         packages: None,
         paths: None,
         requires: vec![],

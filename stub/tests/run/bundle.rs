@@ -203,6 +203,7 @@ fn manifest() -> Manifest {
             cwd: None,
         },
         isolation: Isolation { contain: false },
+        entry_points: Vec::new(),
         packages: None,
         paths: None,
         requires: vec![],
