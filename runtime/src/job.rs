@@ -60,17 +60,10 @@ impl Job {
         }
     }
 
-    /// The program of a bundle.
-    pub(crate) fn of_bundle(verified: &Verified, arguments: Vec<OsString>, control: Control) -> Self {
-        let manifest = verified.manifest();
+    /// A program of a bundle.
+    pub(crate) fn of_bundle(verified: &Verified, process: Process, arguments: Vec<OsString>, control: Control) -> Self {
         let source = Source::Image(verified.image());
-        Self::new(
-            source,
-            manifest.process.clone(),
-            &manifest.isolation,
-            arguments,
-            control,
-        )
+        Self::new(source, process, &verified.manifest().isolation, arguments, control)
     }
 
     /// The manifest's arguments, and the caller's behind them.

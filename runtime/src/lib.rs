@@ -22,7 +22,9 @@
 //! use runtime::{Control, exit, run, verify::Opened};
 //!
 //! let bundle = std::fs::File::open("top.run")?;
-//! let end = run(Opened::new(bundle)?.verify()?, Vec::new(), Control::default());
+//! let verified = Opened::new(bundle)?.verify()?;
+//! let process = verified.manifest().process.clone();
+//! let end = run(verified, process, Vec::new(), Control::default());
 //! exit::leave(&end)
 //! # ; Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -26,13 +26,13 @@ use crate::sys::process::Fork;
 use crate::trace::MissObserver;
 use crate::verify::Verified;
 
-/// Runs the program of a bundle to its end, `arguments` behind those that it was packed with.
+/// Runs `process`, a program of the bundle as its manifest has it, to its end, `arguments` behind those that it was packed with.
 ///
 /// Takes the process over: blocks its signals, lets go of stdin, stdout and the descriptors that it inherited, and
 /// needs it to have a single thread. What is left to do afterwards is to print a failure and to
 /// [`leave`](crate::exit::leave).
-pub fn run(verified: Verified, arguments: Vec<OsString>, control: Control) -> End {
-    let job = Job::of_bundle(&verified, arguments, control);
+pub fn run(verified: Verified, process: Process, arguments: Vec<OsString>, control: Control) -> End {
+    let job = Job::of_bundle(&verified, process, arguments, control);
     drop(verified);
     supervise(job, None::<MissObserver>).unwrap_or_else(End::Failed)
 }

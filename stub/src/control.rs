@@ -17,6 +17,7 @@ As the first argument, and as the first only:
   --polecat-inspect      print what the bundle says of itself, and which keys signed that
   --polecat-verify       check this executable, the signatures, and every block of the image
   --polecat-extract DIR  write the program's files into DIR, which is empty or made
+  --polecat-entry NAME   start the program that is called NAME, with the arguments behind it
   --polecat-misses       run the program with the arguments that follow, and print at its end on stderr which files it looked for
                          in vain that were there when it was packed
 
@@ -39,7 +40,7 @@ Exit status: the program's. If a signal killed it, so is this process. Besides:
   121  the bundle is not what was signed
   125  the program could not be started
   126  the program was found and cannot be executed
-  127  the program was not found
+  127  the program was not found, or has another NAME
 ";
 
 /// What is to be done.
@@ -53,6 +54,8 @@ pub(crate) enum Request {
     Verify,
     /// Unpack the image into this directory.
     Extract(OsString),
+    /// Run the program of this name with these arguments.
+    Entry(OsString, Vec<OsString>),
     /// Run the app with these arguments, and print what it misses.
     Misses(Vec<OsString>),
     /// Run the app with these arguments.
@@ -73,6 +76,10 @@ pub(crate) fn request(mut arguments: impl Iterator<Item = OsString>) -> Result<R
         Some(b"extract") => match (arguments.next(), arguments.next()) {
             (Some(target), None) => Ok(Request::Extract(target)),
             _ => Err(Error::ExtractWhere),
+        },
+        Some(b"entry") => match arguments.next() {
+            Some(name) => Ok(Request::Entry(name, arguments.collect())),
+            None => Err(Error::EntryWhich),
         },
         Some(_) => Err(Error::UnknownFlag(first)),
     }
@@ -96,7 +103,7 @@ mod tests {
 
     #[test]
     fn our_flags_come_first_or_not_at_all() {
-        let cases: [(&[&str], Request); 10] = [
+        let cases: [(&[&str], Request); 12] = [
             (&[], run(&[])),
             (&["--help"], run(&["--help"])),
             (&["--polecat"], run(&["--polecat"])),
@@ -112,6 +119,11 @@ mod tests {
             (
                 &["--polecat-extract", "--polecat-help"],
                 Request::Extract("--polecat-help".into()),
+            ),
+            (&["--polecat-entry", "x"], Request::Entry("x".into(), Vec::new())),
+            (
+                &["--polecat-entry", "x", "--polecat-help", "y"],
+                Request::Entry("x".into(), vec!["--polecat-help".into(), "y".into()]),
             ),
         ];
         for (arguments, expected) in cases {
@@ -149,5 +161,6 @@ mod tests {
         for arguments in [&["--polecat-extract"][..], &["--polecat-extract", "a", "b"]] {
             assert!(matches!(asked(arguments), Err(Error::ExtractWhere)), "{arguments:?}");
         }
+        assert!(matches!(asked(&["--polecat-entry"]), Err(Error::EntryWhich)));
     }
 }

@@ -20,6 +20,15 @@ pub(crate) enum Error {
     UnknownFlag(OsString),
     /// `--polecat-extract` without a directory, or with more.
     ExtractWhere,
+    /// `--polecat-entry` without a name.
+    EntryWhich,
+    /// No program of the bundle has this name.
+    NoEntry {
+        /// As it was given.
+        name: OsString,
+        /// The names that there are.
+        known: Vec<String>,
+    },
     /// A variable that means nothing.
     Variable(ControlError),
     /// The own file cannot be opened.
@@ -72,6 +81,7 @@ impl Error {
                 exit::UNVERIFIED
             }
             Self::Run(error) => error.status(),
+            Self::NoEntry { .. } => exit::NOT_FOUND,
             _ => exit::FAILED,
         }
     }
@@ -80,6 +90,8 @@ impl Error {
         match self {
             Self::UnknownFlag(_) => Some("--polecat-help".into()),
             Self::ExtractWhere => Some("--polecat-extract DIR".into()),
+            Self::EntryWhich => Some("--polecat-help, which names the programs".into()),
+            Self::NoEntry { known, .. } => Some(known.join(", ")),
             Self::Locate { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => {
                     Some("chmod a+r: the program must be able to read its own file".into())
@@ -104,6 +116,8 @@ impl fmt::Display for Error {
         match self {
             Self::UnknownFlag(flag) => write!(f, "{}: no flag of polecat's", flag.display()),
             Self::ExtractWhere => f.write_str("--polecat-extract: expected one directory"),
+            Self::EntryWhich => f.write_str("--polecat-entry: expected the name of a program"),
+            Self::NoEntry { name, .. } => write!(f, "--polecat-entry: {}: no program of this file", name.display()),
             Self::Locate { path, source } => write!(f, "open own file {}: {source}", path.display()),
             Self::NoName => f.write_str("find own file: neither /proc nor the kernel says where it is"),
             Self::Output(error) => write!(f, "write to stdout: {error}"),

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use bundle::manifest::Manifest;
 use runtime::verify::Verified;
 
+use crate::entry;
+
 /// The manifest, whose signatures were checked, as lines of name and value.
 pub(crate) fn text(verified: &Verified) -> String {
     let mut lines = about(verified.manifest());
@@ -46,6 +48,7 @@ fn about(manifest: &Manifest) -> Vec<(&'static str, String)> {
         ("program", process.path.clone()),
         ("arguments", process.args.join(" ")),
     ];
+    lines.extend(entry_points(manifest));
     lines.extend(process.env.iter().map(|variable| ("variable", variable.clone())));
     lines.extend(process.cwd.iter().map(|directory| ("directory", directory.clone())));
     let contained = if manifest.isolation.contain {
@@ -69,6 +72,24 @@ fn about(manifest: &Manifest) -> Vec<(&'static str, String)> {
         ("stub", format!("{} bytes, SHA-256 {}", stub.length, stub.sha256)),
     ]);
     lines
+}
+
+fn entry_points(manifest: &Manifest) -> impl Iterator<Item = (&'static str, String)> {
+    let entries = manifest.entry_points.iter();
+    entries.map(|entry| ("entry point", format!("{} starts {}", entry.name, entry.path)))
+}
+
+/// The programs in a bundle that has several; empty for one that has not.
+pub(crate) fn programs(manifest: &Manifest) -> String {
+    if manifest.entry_points.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = entry::names(manifest).map(printable).collect();
+    format!(
+        "\nPrograms in this file: {}. A link to it with one of these names, or a copy, starts that one; any other starts {}.\n",
+        names.join(", "),
+        printable(&manifest.process.path),
+    )
 }
 
 fn render(lines: &[(&str, String)]) -> String {

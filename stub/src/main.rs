@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod control;
+mod entry;
 mod error;
 mod inspect;
 mod locate;
@@ -14,6 +15,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 
+use bundle::manifest::{Manifest, Process};
 use control::Request;
 use error::Error;
 use misses::Misses;
@@ -34,27 +36,45 @@ fn main() {
 
 fn serve(request: Result<Request, Error>) -> Result<End, Error> {
     match request? {
-        Request::Help => print(control::HELP),
+        Request::Help => print(&help()),
         Request::Inspect => print(&inspect::text(&verified()?)),
         Request::Verify => verify(&verified()?),
         Request::Extract(target) => extract(&verified()?, target.as_ref()),
-        Request::Misses(arguments) => run(arguments, true),
-        Request::Run(arguments) => run(arguments, false),
+        Request::Misses(arguments) => run(arguments, called, true),
+        Request::Entry(name, arguments) => run(arguments, |manifest| entry::named(manifest, name), false),
+        Request::Run(arguments) => run(arguments, called, false),
     }
 }
 
-/// Runs the app; `misses`: prints what it misses.
-fn run(arguments: Vec<OsString>, misses: bool) -> Result<End, Error> {
+/// Runs the program that `choose` gives; `misses`: prints what it misses.
+fn run(
+    arguments: Vec<OsString>,
+    choose: impl FnOnce(&Manifest) -> Result<Process, Error>,
+    misses: bool,
+) -> Result<End, Error> {
     let control = Control::from_variables(|name| env::var_os(name))?;
     let verified = verified()?;
+    let process = choose(verified.manifest())?;
     let end = match Misses::wanted(misses, &verified)? {
-        Some(misses) => misses.run(verified, arguments, control)?,
-        None => runtime::run(verified, arguments, control),
+        Some(misses) => misses.run(verified, process, arguments, control)?,
+        None => runtime::run(verified, process, arguments, control),
     };
     match end {
         End::Failed(error) => Err(error.into()),
         end => Ok(end),
     }
+}
+
+/// The program that this file is called after.
+fn called(manifest: &Manifest) -> Result<Process, Error> {
+    let called = env::args_os().next().unwrap_or_default();
+    Ok(entry::called(manifest, &called))
+}
+
+/// The help is there even where the bundle is damaged; what the bundle says of itself then is not.
+fn help() -> String {
+    let programs = verified().map(|verified| inspect::programs(verified.manifest()));
+    format!("{}{}", control::HELP, programs.unwrap_or_default())
 }
 
 fn verified() -> Result<Verified, Error> {

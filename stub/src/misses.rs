@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use bundle::PathSet;
+use bundle::manifest::Process;
 use runtime::control::{self, Control};
 use runtime::exit::End;
 use runtime::trace::{self, Missed};
@@ -44,10 +45,16 @@ impl Misses {
     }
 
     /// Runs the app, and says what it missed once it has ended.
-    pub(crate) fn run(self, verified: Verified, arguments: Vec<OsString>, control: Control) -> Result<End, Error> {
-        let packed = verified.manifest().process.args.iter().map(OsString::from);
+    pub(crate) fn run(
+        self,
+        verified: Verified,
+        process: Process,
+        arguments: Vec<OsString>,
+        control: Control,
+    ) -> Result<End, Error> {
+        let packed = process.args.iter().map(OsString::from);
         let command: Vec<OsString> = packed.chain(arguments.iter().cloned()).collect();
-        let watched = trace::run_noting_misses(verified, self.paths, arguments, control)?;
+        let watched = trace::run_noting_misses(verified, self.paths, process, arguments, control)?;
         if !has_run(&watched.end) {
             return Ok(watched.end);
         }

@@ -63,6 +63,7 @@ fn reserved_flags_are_taken_as_the_first_argument_only() {
             "--polecat-inspect",
             "--polecat-extract",
             "--polecat-verify",
+            "--polecat-entry",
         ] {
             assert!(help.contains(flag), "{place}: {help}");
         }

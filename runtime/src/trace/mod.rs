@@ -97,7 +97,7 @@ pub struct Watched {
     pub missed: Result<Missed, Errno>,
 }
 
-/// Runs the program of a bundle as [`crate::run`] does, and notes what it looks for in vain of the `paths` that its root file
+/// Runs a program of a bundle as [`crate::run`] does, and notes what it looks for in vain of the `paths` that its root file
 /// system had. Where calls cannot be announced it runs all the same. What is mounted in the root, as `/proc`, `/tmp` and the
 /// shared directories, is not noted, nor what the bundle has and the program has removed.
 ///
@@ -106,10 +106,11 @@ pub struct Watched {
 pub fn run_noting_misses(
     verified: Verified,
     paths: PathSet,
+    process: Process,
     arguments: Vec<OsString>,
     control: Control,
 ) -> Result<Watched, Error> {
-    let job = Job::of_bundle(&verified, arguments, control);
+    let job = Job::of_bundle(&verified, process, arguments, control);
     let image = verified.image();
     drop(verified);
     let (log, own) = log()?;
