@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::num::NonZero;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::closure::{Extent, Locales, Request};
+use bundle::manifest::EntryPoint;
+
+use crate::closure::{EntryRequest, Extent, Locales, Request};
 use crate::evidence::EvidenceKind;
 use crate::image::ImageOptions;
 use crate::rootfs::{Pattern, PatternError, RootPath};
@@ -108,6 +111,8 @@ pub struct Asked {
     pub output: Option<PathBuf>,
     /// `--also`.
     pub also: Vec<OsString>,
+    /// `--as`.
+    pub entry_points: Vec<OsString>,
     /// `--include`.
     pub include: Vec<String>,
     /// `--exclude`.
@@ -183,6 +188,16 @@ pub enum OptionsError {
         /// As given.
         value: String,
     },
+    /// Not `NAME=PATH`, or no name that a file could have.
+    EntryPoint {
+        /// As given.
+        value: String,
+    },
+    /// Two entry points have one name.
+    EntryPointTwice {
+        /// The name.
+        name: String,
+    },
     /// Not `NAME=value`.
     Environment {
         /// As given.
@@ -213,6 +228,10 @@ impl OptionsError {
             Self::StoreStartup { .. } => "a number of bytes, K or M, such as --store-startup 8M",
             Self::BlockSize { .. } => "a power of two from 4K to 1M, such as --block-size 256K",
             Self::Name { .. } => "1 to 255 bytes without control characters",
+            Self::EntryPoint { .. } => {
+                "--as NAME=PATH, with a NAME that a file can have and that does not begin with -"
+            }
+            Self::EntryPointTwice { .. } => "give each program a name of its own",
             Self::Environment { .. } => "--env NAME=VALUE",
             Self::Workdir { .. } => "give the path as the program sees it, such as --workdir /srv",
             Self::Pattern(_) => "patterns are matched against absolute paths, such as '/usr/lib/python3*/**'",
@@ -232,6 +251,8 @@ impl fmt::Display for OptionsError {
             Self::StoreStartup { value } => write!(f, "--store-startup: {value}: not a number of bytes"),
             Self::BlockSize { value } => write!(f, "--block-size: {value}: no block of a squashfs has this size"),
             Self::Name { value } => write!(f, "--name: {value:?}: cannot be a name"),
+            Self::EntryPoint { value } => write!(f, "--as: {value:?}: not NAME=PATH"),
+            Self::EntryPointTwice { name } => write!(f, "--as: {name}: names two programs"),
             Self::Environment { value } => write!(f, "--env: {value:?}: not NAME=VALUE"),
             Self::Workdir { value } => write!(f, "--workdir: {value:?}: not an absolute path without .."),
             Self::Pattern(error) => error.fmt(f),
@@ -270,6 +291,7 @@ impl Asked {
             request: Request {
                 command: command.clone(),
                 also: self.also,
+                entry_points: entry_points(&self.entry_points)?,
                 include: self.include,
                 exclude: self.exclude,
                 traces: Vec::new(),
@@ -321,6 +343,36 @@ impl Asked {
             epoch: self.source_date_epoch.as_deref().map(epoch).transpose()?,
             workers: std::thread::available_parallelism().map_or(1, NonZero::get),
         })
+    }
+}
+
+/// What `--as` asks for, sorted by name.
+fn entry_points(asked: &[OsString]) -> Result<Vec<EntryRequest>, OptionsError> {
+    let mut requests: Vec<EntryRequest> = asked.iter().map(|value| entry_point(value)).collect::<Result<_, _>>()?;
+    requests.sort_by(|one, other| one.name.cmp(&other.name));
+    let twice = requests.windows(2).find(|pair| pair[0].name == pair[1].name);
+    match twice {
+        Some(pair) => Err(OptionsError::EntryPointTwice {
+            name: pair[0].name.clone(),
+        }),
+        None => Ok(requests),
+    }
+}
+
+fn entry_point(value: &OsStr) -> Result<EntryRequest, OptionsError> {
+    let fault = || OptionsError::EntryPoint {
+        value: value.to_string_lossy().into_owned(),
+    };
+    let bytes = value.as_bytes();
+    let equals = bytes.iter().position(|byte| *byte == b'=').ok_or_else(fault)?;
+    let (name, program) = (&bytes[..equals], &bytes[equals + 1..]);
+    let name = std::str::from_utf8(name).ok().filter(|name| EntryPoint::is_name(name));
+    match (name, program) {
+        (None, _) | (_, []) => Err(fault()),
+        (Some(name), program) => Ok(EntryRequest {
+            name: name.to_owned(),
+            program: OsStr::from_bytes(program).to_owned(),
+        }),
     }
 }
 

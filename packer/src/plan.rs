@@ -14,6 +14,8 @@ pub struct Plan {
     pub rootfs: PathBuf,
     /// The program that is run, resolved inside the root: the path it was found at, before links.
     pub entry: RootPath,
+    /// Programs that are run under names of their own, sorted by name.
+    pub entry_points: Vec<EntryPoint>,
     /// Machine of the entry point, as `uname -m` says it.
     pub architecture: String,
     /// PATH of the root file system, as the app will get it.
@@ -44,7 +46,7 @@ impl Plan {
     fn is_wanted_at_start(&self, warning: &Warning) -> bool {
         self.wanted_by(warning)
             .last()
-            .is_some_and(|reason| reason.kind == ReasonKind::Command)
+            .is_some_and(|reason| matches!(reason.kind, ReasonKind::Command | ReasonKind::As))
     }
 
     /// A library that is not there is looked for in the next directory: another level of hwcaps, say.
@@ -75,6 +77,15 @@ impl Plan {
         // A chain is never longer than the plan; a circle, which no plan has, would end here too.
         std::iter::successors(first, next).take(self.entries.len() + 1)
     }
+}
+
+/// A program beside the command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EntryPoint {
+    /// The name that starts it.
+    pub name: String,
+    /// Where it was found, before links.
+    pub path: RootPath,
 }
 
 /// One path of the image.
@@ -136,6 +147,8 @@ pub struct Reason {
 pub enum ReasonKind {
     /// The command itself.
     Command,
+    /// `--as`.
+    As,
     /// `--also`.
     Also,
     /// `--include`.
@@ -263,6 +276,7 @@ mod tests {
         Plan {
             rootfs: "/".into(),
             entry: RootPath::new("/script"),
+            entry_points: Vec::new(),
             architecture: String::new(),
             search_path: String::new(),
             entries: entries
@@ -312,6 +326,7 @@ mod tests {
             ("/gone", ReasonKind::Alternative, Some("/libz"), false),
             ("/gone", ReasonKind::Needed, Some("/libp"), false),
             ("/gone", ReasonKind::Also, None, false),
+            ("/gone", ReasonKind::As, None, true),
             // The loader goes on to the next directory for a library, and for nothing else.
             ("/other/libz", ReasonKind::Needed, Some("/python"), false),
             ("/other/libz", ReasonKind::Interpreter, Some("/python"), true),

@@ -53,6 +53,7 @@ Examples:
   polecat -o top.run / top
   polecat --include '/usr/lib/python3*/**' /srv/debian python3
   polecat --also sh --also less /srv/debian git
+  polecat -o tools.run --as gzip=gzip --as unzip=/usr/bin/unzip /srv/debian zip; ln -s tools.run gzip; ./gzip --help
   polecat --contain --env LANG=C.UTF-8 /srv/debian ./opt/server --port 8080";
 
 /// Packs a program and all it needs into one signed file that runs everywhere.
@@ -159,6 +160,10 @@ pub(super) struct RecipeArgs {
     /// POLECAT_MISSES=FILE ./NAME.run wrote (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(super) add_misses: Vec<PathBuf>,
+    /// Start PATH, looked up as the command is and with all that it needs, where the bundle is called NAME, or by
+    /// `--polecat-entry NAME` (repeatable)
+    #[arg(long = "as", value_name = "NAME=PATH")]
+    pub(super) entry_points: Vec<OsString>,
     /// Take along another program, looked up as the command is, with all that it needs (repeatable)
     #[arg(long, value_name = "PROGRAM")]
     pub(super) also: Vec<OsString>,
@@ -408,6 +413,7 @@ impl RecipeArgs {
             command: subject.command,
             output: self.output,
             also: self.also,
+            entry_points: self.entry_points,
             include: self.include,
             exclude: self.exclude,
             closure: self.closure,

@@ -109,6 +109,7 @@ fn print(report: &Report) -> Result<(), CliError> {
         image,
         process,
         isolation,
+        entry_points,
         ..
     } = &report.manifest;
     output::print(|out| {
@@ -119,6 +120,9 @@ fn print(report: &Report) -> Result<(), CliError> {
         line("made by", format!("{generator}, SOURCE_DATE_EPOCH {created}"))?;
         let arguments: Vec<String> = process.args.iter().map(|word| format!("{word:?}")).collect();
         line("starts", format!("{} as {}", process.path, arguments.join(" ")))?;
+        for entry in entry_points {
+            line("called", format!("{}, starts {}", entry.name, entry.path))?;
+        }
         for variable in &process.env {
             line("with", format!("{variable:?}"))?;
         }

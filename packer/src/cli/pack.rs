@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::trace;
 use super::verify_run::{self, VerifyRun};
 use crate::options::PackOptions;
-use crate::plan::{Plan, Warning};
+use crate::plan::{EntryPoint, Plan, Warning};
 use crate::rootfs::{RootPath, Rootfs};
 use crate::seal::{OutputFile, Sealed, seal};
 use crate::stubs::Stub;
@@ -29,6 +29,7 @@ struct Report<'a> {
     output: String,
     name: &'a str,
     entry: &'a RootPath,
+    entry_points: &'a [EntryPoint],
     architecture: &'a str,
     files: u64,
     entries: u64,
@@ -150,6 +151,7 @@ fn report<'a>(options: &'a PackOptions, plan: &'a Plan, key: &OwnKey, sealed: &'
         output: options.output.display().to_string(),
         name: &options.name,
         entry: &plan.entry,
+        entry_points: &plan.entry_points,
         architecture: &plan.architecture,
         files: sealed.image.files,
         entries: sealed.image.entries,

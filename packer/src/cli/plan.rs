@@ -134,6 +134,9 @@ fn print(plan: &Plan, totals: Totals) -> Result<(), CliError> {
             writeln!(out, "{}", entry_line(path, entry))?;
         }
         writeln!(out, "{totals}; starts {} on {}", plan.entry, plan.architecture)?;
+        for entry in &plan.entry_points {
+            writeln!(out, "called {}, it starts {}", entry.name, entry.path)?;
+        }
         for share in Share::all(plan) {
             writeln!(
                 out,
@@ -189,6 +192,7 @@ fn reason_line(reason: &Reason) -> String {
 fn rule(kind: ReasonKind) -> &'static str {
     match kind {
         ReasonKind::Command => "command",
+        ReasonKind::As => "--as",
         ReasonKind::Also => "--also",
         ReasonKind::Include => "--include",
         ReasonKind::Trace => "--trace",

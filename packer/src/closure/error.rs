@@ -59,6 +59,13 @@ pub enum ClosureError {
     },
     /// One of these about a program of `--also` instead of the command.
     Also(Box<ClosureError>),
+    /// One of these about an entry point of `--as`.
+    EntryPoint {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: Box<ClosureError>,
+    },
 }
 
 /// What a command is when it is no program.
@@ -100,7 +107,7 @@ impl ClosureError {
             Self::Pattern(_) => {
                 Some("patterns are absolute paths of the root file system with *, ?, [], {} and **".into())
             }
-            Self::Also(error) => error.hint(),
+            Self::Also(error) | Self::EntryPoint { error, .. } => error.hint(),
             Self::CommandNotFound { near, .. } if !near.is_empty() => None,
             Self::CommandNotFound {
                 search_path: Some(_), ..
@@ -127,7 +134,7 @@ impl ClosureError {
         match self {
             Self::CommandNotFound { .. } | Self::Dangling { .. } | Self::CommandExcluded { .. } => true,
             Self::Interpreter { fault, .. } => *fault == InterpreterFault::Missing,
-            Self::Also(error) => error.is_not_found(),
+            Self::Also(error) | Self::EntryPoint { error, .. } => error.is_not_found(),
             _ => false,
         }
     }
@@ -169,6 +176,7 @@ impl ClosureError {
             }
             Self::CommandExcluded { path, pattern } => write!(f, "{role}{path}: excluded by {pattern}"),
             Self::Also(error) => error.write("--also ", f),
+            Self::EntryPoint { name, error } => error.write(&format!("--as {name}="), f),
         }
     }
 }
@@ -206,7 +214,7 @@ impl std::error::Error for ClosureError {
         match self {
             Self::Rootfs(error) => Some(error),
             Self::Pattern(error) => Some(error),
-            Self::Also(error) => error.source(),
+            Self::Also(error) | Self::EntryPoint { error, .. } => error.source(),
             _ => None,
         }
     }

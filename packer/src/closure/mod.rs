@@ -8,6 +8,7 @@ mod base_set;
 mod broad;
 mod command;
 mod entries;
+mod entry_points;
 mod error;
 mod extend;
 mod follow;
@@ -43,6 +44,8 @@ pub struct Request {
     pub command: OsString,
     /// More programs, looked up the same way; each gets its own closure.
     pub also: Vec<OsString>,
+    /// Entry points beside the command; each gets its own closure.
+    pub entry_points: Vec<EntryRequest>,
     /// Globs of absolute paths to take along; programs and libraries among them get their own closure.
     pub include: Vec<String>,
     /// Globs of absolute paths to leave out, whatever asks for them.
@@ -53,6 +56,15 @@ pub struct Request {
     pub misses: Vec<Misses>,
     /// Directory that the program is to be started in.
     pub workdir: Option<RootPath>,
+}
+
+/// A program that is to be started by a name of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EntryRequest {
+    /// Its name, see [`bundle::manifest::EntryPoint::is_name`].
+    pub name: String,
+    /// The program, looked up as the command is.
+    pub program: OsString,
 }
 
 /// Follows the request to the end: what loaders read, and beyond it as far as `extent` goes.
@@ -73,6 +85,7 @@ pub fn plan(rootfs: &Rootfs, request: &Request, extent: &Extent) -> Result<Plan,
     };
     follow.command(&entry, &reason(ReasonKind::Command, &request.command))?;
     let architecture = follow.architecture(&entry)?;
+    let entry_points = entry_points::add(&mut follow, &request.entry_points, &architecture)?;
     for name in &request.also {
         let of_also = |error| ClosureError::Also(Box::new(error));
         let program = command::find(rootfs, name.as_bytes(), &search_path).map_err(of_also)?;
@@ -104,6 +117,7 @@ pub fn plan(rootfs: &Rootfs, request: &Request, extent: &Extent) -> Result<Plan,
     Ok(Plan {
         rootfs: rootfs.path().to_owned(),
         entry,
+        entry_points,
         architecture,
         search_path,
         entries,

@@ -97,6 +97,7 @@ mod tests {
         Plan {
             rootfs: "/".into(),
             entry: RootPath::new("/bin/app"),
+            entry_points: Vec::new(),
             architecture: String::new(),
             search_path: String::new(),
             entries: entries

@@ -128,3 +128,30 @@ fn words_that_are_not_utf8_are_told() {
     let error = given.resolve().expect_err("not UTF-8");
     assert_eq!(error.to_string(), "argument: a\u{fffd}: not UTF-8");
 }
+
+#[test]
+fn entry_points_are_names_and_programs() {
+    let resolved = |values: &[&str]| {
+        let asked = Asked {
+            entry_points: values.iter().map(OsString::from).collect(),
+            ..asked(&["top"])
+        };
+        let requests = asked.resolve().map(|options| options.request.entry_points);
+        requests.map(|requests| {
+            requests
+                .into_iter()
+                .map(|one| (one.name, one.program))
+                .collect::<Vec<_>>()
+        })
+    };
+    let expected = [("a", "/x=y"), ("b c", "z")].map(|(name, program)| (name.to_owned(), program.into()));
+    assert_eq!(resolved(&["b c=z", "a=/x=y"]), Ok(expected.to_vec()));
+    for value in ["", "=", "a", "a=", "=a", "-a=b", ".=b", "..=b", "a/b=c", "a\t=b"] {
+        let error = OptionsError::EntryPoint {
+            value: value.to_owned(),
+        };
+        assert_eq!(resolved(&["ok=x", value]), Err(error), "{value}");
+    }
+    let twice = OptionsError::EntryPointTwice { name: "a".to_owned() };
+    assert_eq!(resolved(&["a=x", "b=y", "a=x"]), Err(twice));
+}

@@ -18,7 +18,7 @@ use crate::image::{self, ImageError, ImageStats};
 use crate::inventory::{Inventory, InventoryError};
 use crate::known_paths::KnownPaths;
 use crate::options::PackOptions;
-use crate::plan::{Node, Plan};
+use crate::plan::{self, Node, Plan};
 use crate::rootfs::{RootPath, Rootfs};
 use crate::stubs::Stub;
 
@@ -220,6 +220,7 @@ pub fn sign(key: &SecretKey, manifest: &[u8]) -> SignatureRecord {
 
 /// The manifest but for what its writer knows better: lengths, offsets, digests.
 fn manifest(plan: &Plan, options: &PackOptions) -> Result<Manifest, SealError> {
+    let entry_points = plan.entry_points.iter().map(entry_point);
     Ok(Manifest {
         format_version: bundle::layout::FORMAT_VERSION,
         name: options.name.clone(),
@@ -246,6 +247,7 @@ fn manifest(plan: &Plan, options: &PackOptions) -> Result<Manifest, SealError> {
         isolation: Isolation {
             contain: options.contain,
         },
+        entry_points: entry_points.collect::<Result<_, _>>()?,
         packages: None,
         paths: None,
         requires: Vec::new(),
@@ -257,13 +259,26 @@ fn manifest(plan: &Plan, options: &PackOptions) -> Result<Manifest, SealError> {
 /// # Errors
 /// [`SealError::EntryName`].
 pub fn process(entry: &RootPath, search_path: &str, options: &PackOptions) -> Result<manifest::Process, SealError> {
-    let path = std::str::from_utf8(entry.as_bytes()).map_err(|_| SealError::EntryName { path: entry.clone() })?;
     Ok(manifest::Process {
-        path: path.to_owned(),
+        path: utf8(entry)?,
         args: options.args.clone(),
         env: environment(search_path, &options.env),
         cwd: options.workdir.clone(),
     })
+}
+
+fn entry_point(entry: &plan::EntryPoint) -> Result<manifest::EntryPoint, SealError> {
+    Ok(manifest::EntryPoint {
+        name: entry.name.clone(),
+        path: utf8(&entry.path)?,
+    })
+}
+
+fn utf8(path: &RootPath) -> Result<String, SealError> {
+    let text = std::str::from_utf8(path.as_bytes());
+    Ok(text
+        .map_err(|_| SealError::EntryName { path: path.clone() })?
+        .to_owned())
 }
 
 /// PATH of the root file system and what was asked for; of a variable that is named twice the last one counts.

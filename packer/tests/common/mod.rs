@@ -88,6 +88,7 @@ pub(crate) fn plan_of(root: &Path) -> Plan {
     Plan {
         rootfs: root.to_owned(),
         entry: RootPath::new("/bin/true"),
+        entry_points: Vec::new(),
         architecture: std::env::consts::ARCH.to_owned(),
         search_path: "/usr/bin:/bin".to_owned(),
         entries,

@@ -52,7 +52,7 @@ fn the_form_without_a_verb_packs() {
 
 #[test]
 fn options_of_a_pack() {
-    let line = "--also a --also b --include /x/** --exclude /y --level 3 --block-size 1M --name n --env A=1 --env B=2 \
+    let line = "--also a --also b --as x=y --include /x/** --exclude /y --level 3 --block-size 1M --name n --env A=1 --env B=2 \
                 --workdir /w --contain --stub s --key k -q --json / top";
     let Verb::Pack(pack) = parse(line).expect("valid").verb else {
         panic!("not a pack")
@@ -61,6 +61,7 @@ fn options_of_a_pack() {
     assert!(pack.quiet && pack.json);
     let asked = pack.recipe.asked(pack.subject, None);
     assert_eq!(asked.also, ["a", "b"]);
+    assert_eq!(asked.entry_points, ["x=y"]);
     assert_eq!(asked.include, ["/x/**"]);
     assert_eq!(asked.exclude, ["/y"]);
     assert_eq!((asked.level, asked.block_size.as_deref()), (Some(3), Some("1M")));
