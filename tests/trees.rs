@@ -3,6 +3,8 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "trees/formats.rs"]
+mod formats;
 #[path = "trees/listing.rs"]
 mod listing;
 #[path = "trees/odd.rs"]

@@ -1,5 +1,7 @@
 //! What was asked for, made sense of: every value is valid, every default filled in. Nothing is looked up on the disk.
 
+mod format;
+
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -14,6 +16,8 @@ use crate::evidence::EvidenceKind;
 use crate::image::ImageOptions;
 use crate::rootfs::{Pattern, PatternError, RootPath};
 use crate::rules::{RuleSet, RulesError};
+
+pub use format::Format;
 
 /// zstd level where none is given; mksquashfs's default, too. A bundle is made once and copied often: on a Debian tree of 283 MB level 15
 /// packs 6 % smaller than 9 at seven times its cost (36 seconds of one core); 19 saves 1 % more and costs another two and a half times.
@@ -42,7 +46,9 @@ pub struct PackOptions {
     pub request: Request,
     /// How far the closure goes.
     pub reach: Reach,
-    /// Where the bundle goes.
+    /// What is written.
+    pub format: Format,
+    /// Where it goes.
     pub output: PathBuf,
     /// The image's settings.
     pub image: ImageOptions,
@@ -107,6 +113,12 @@ pub struct Asked {
     pub rootfs: PathBuf,
     /// COMMAND and what follows it, at least one.
     pub command: Vec<OsString>,
+    /// `--format`.
+    pub format: Format,
+    /// Whether a key to sign with is named, or its passphrase.
+    pub names_key: bool,
+    /// `--verify-run`.
+    pub verifies: bool,
     /// `--output`.
     pub output: Option<PathBuf>,
     /// `--also`.
@@ -168,10 +180,19 @@ pub enum OptionsError {
         /// The command.
         command: String,
     },
-    /// A level that zstd does not have.
+    /// A level that the compressor does not have.
     Level {
         /// As given.
         value: i32,
+        /// What is compressed.
+        format: Format,
+    },
+    /// An option that means nothing where this is written.
+    NotOfFormat {
+        /// The option.
+        option: &'static str,
+        /// What is written.
+        format: Format,
     },
     /// A size that a block cannot have.
     BlockSize {
@@ -224,7 +245,11 @@ impl OptionsError {
             Self::NoCommand => "polecat --help",
             Self::NotUtf8 { .. } => "packed words are UTF-8; other bytes can be given when the bundle is run",
             Self::NoOutputName { .. } => "give a name with --output",
+            Self::Level {
+                format: Format::Tgz, ..
+            } => "1 is fast, 6 the default, 9 the smallest",
             Self::Level { .. } => "1 is fast, 15 the default, 22 the smallest",
+            Self::NotOfFormat { .. } => "leave it away, or pack a bundle, which is --format run",
             Self::StoreStartup { .. } => "a number of bytes, K or M, such as --store-startup 8M",
             Self::BlockSize { .. } => "a power of two from 4K to 1M, such as --block-size 256K",
             Self::Name { .. } => "1 to 255 bytes without control characters",
@@ -247,7 +272,14 @@ impl fmt::Display for OptionsError {
             Self::NoCommand => f.write_str("no command given"),
             Self::NotUtf8 { what, value } => write!(f, "{what}: {value}: not UTF-8"),
             Self::NoOutputName { command } => write!(f, "output: {command}: cannot make a file name of the command"),
-            Self::Level { value } => write!(f, "--level: {value}: zstd has the levels 1 to {MAX_LEVEL}"),
+            Self::Level {
+                value,
+                format: Format::Tgz,
+            } => write!(f, "--level: {value}: gzip has the levels 1 to 9"),
+            Self::Level { value, .. } => write!(f, "--level: {value}: zstd has the levels 1 to {MAX_LEVEL}"),
+            Self::NotOfFormat { option, format } => {
+                write!(f, "{option}: means nothing with --format {}", format.name())
+            }
             Self::StoreStartup { value } => write!(f, "--store-startup: {value}: not a number of bytes"),
             Self::BlockSize { value } => write!(f, "--block-size: {value}: no block of a squashfs has this size"),
             Self::Name { value } => write!(f, "--name: {value:?}: cannot be a name"),
@@ -273,9 +305,10 @@ impl Asked {
         if command.is_empty() {
             return Err(OptionsError::NoCommand);
         }
+        self.format.check(&self)?;
         let output = match &self.output {
             Some(output) => output.clone(),
-            None => default_output(command)?,
+            None => default_output(command, self.format)?,
         };
         self.include
             .iter()
@@ -301,6 +334,7 @@ impl Asked {
             workdir,
             reach,
             rootfs: self.rootfs,
+            format: self.format,
             output,
             env: self.env,
             contain: self.contain,
@@ -329,9 +363,11 @@ impl Asked {
     }
 
     fn image(&self) -> Result<ImageOptions, OptionsError> {
-        let level = self.level.unwrap_or(DEFAULT_LEVEL);
-        if !(1..=MAX_LEVEL).contains(&level) {
-            return Err(OptionsError::Level { value: level });
+        let format = self.format;
+        let (default, levels) = format.levels().unwrap_or((DEFAULT_LEVEL, 1..=MAX_LEVEL));
+        let level = self.level.unwrap_or(default);
+        if !levels.contains(&level) {
+            return Err(OptionsError::Level { value: level, format });
         }
         Ok(ImageOptions {
             level,
@@ -376,15 +412,16 @@ fn entry_point(value: &OsStr) -> Result<EntryRequest, OptionsError> {
     }
 }
 
-/// `NAME.run` in the current directory.
-fn default_output(command: &OsStr) -> Result<PathBuf, OptionsError> {
+/// `NAME.run` in the current directory, or what else the format is called.
+fn default_output(command: &OsStr, format: Format) -> Result<PathBuf, OptionsError> {
     let base = Path::new(command)
         .file_name()
         .ok_or_else(|| OptionsError::NoOutputName {
             command: command.to_string_lossy().into_owned(),
         })?;
     let mut name = base.to_owned();
-    name.push(".run");
+    name.push(".");
+    name.push(format.name());
     Ok(PathBuf::from(name))
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::trace::TraceArgs;
-use crate::options::Asked;
+use crate::options::{Asked, Format};
 
 /// Words that are verbs when they come first. Everything else begins the form without a verb, which packs.
 const VERBS: [&str; 10] = [
@@ -54,6 +54,7 @@ Examples:
   polecat --include '/usr/lib/python3*/**' /srv/debian python3
   polecat --also sh --also less /srv/debian git
   polecat -o tools.run --as gzip=gzip --as unzip=/usr/bin/unzip /srv/debian zip; ln -s tools.run gzip; ./gzip --help
+  polecat -f tgz -o git.tgz /srv/debian git
   polecat --contain --env LANG=C.UTF-8 /srv/debian ./opt/server --port 8080";
 
 /// Packs a program and all it needs into one signed file that runs everywhere.
@@ -97,6 +98,10 @@ pub(super) enum Verb {
 #[derive(Debug, Args)]
 #[command(after_help = PACK_AFTER_HELP)]
 pub(super) struct PackArgs {
+    /// What to write: a bundle; or its files alone, without a signature and without what says how they are started: a squashfs image, a
+    /// tar archive compressed with gzip, or a directory, which is a new one or empty
+    #[arg(short, long, value_name = "FORMAT", default_value = "run")]
+    pub(super) format: FormatArg,
     #[command(flatten)]
     pub(super) recipe: RecipeArgs,
     #[command(flatten)]
@@ -114,6 +119,28 @@ pub(super) struct PackArgs {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) subject: Subject,
+}
+
+/// Words for the formats.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum FormatArg {
+    #[value(alias = "sh")]
+    Run,
+    #[value(alias = "sfs")]
+    Squashfs,
+    Tgz,
+    Dir,
+}
+
+impl From<FormatArg> for Format {
+    fn from(word: FormatArg) -> Self {
+        match word {
+            FormatArg::Run => Self::Run,
+            FormatArg::Squashfs => Self::Squashfs,
+            FormatArg::Tgz => Self::Tgz,
+            FormatArg::Dir => Self::Directory,
+        }
+    }
 }
 
 /// `polecat plan`.
@@ -144,7 +171,7 @@ pub(super) struct Subject {
 #[derive(Debug, Args)]
 pub(super) struct RecipeArgs {
     /// The bundle to write; it replaces what is there, a symbolic link and not what that leads to
-    /// [default: COMMAND.run in the current directory]
+    /// [default: COMMAND.run in the current directory, or .squashfs, .tgz, .dir]
     #[arg(short, long, value_name = "OUT")]
     pub(super) output: Option<PathBuf>,
     /// Take along what matches, with all that the programs among it need (repeatable; `*` stays within a directory, `**` does not)
@@ -192,7 +219,7 @@ pub(super) struct RecipeArgs {
     /// Share neither home, current directory nor environment of the caller with the program
     #[arg(long)]
     pub(super) contain: bool,
-    /// zstd's level, 1 to 22 [default: 15]
+    /// zstd's level, 1 to 22, or gzip's, 1 to 9 [default: 15, or 6]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) level: Option<i32>,
     /// Size of the blocks that are compressed, 4K to 1M [default: 128K]
@@ -411,6 +438,9 @@ impl RecipeArgs {
         Asked {
             rootfs: subject.rootfs,
             command: subject.command,
+            format: Format::Run,
+            names_key: false,
+            verifies: false,
             output: self.output,
             also: self.also,
             entry_points: self.entry_points,

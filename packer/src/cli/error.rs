@@ -14,6 +14,7 @@ use signing::{KeyId, PemError};
 
 use super::args::is_verb;
 use crate::closure::ClosureError;
+use crate::export::ExportError;
 use crate::inventory::InventoryError;
 use crate::options::OptionsError;
 use crate::plan::{Warning, WarningKind};
@@ -63,6 +64,8 @@ pub(super) enum CliError {
     },
     /// The bundle is not written.
     Seal(SealError),
+    /// The files are not written.
+    Export(ExportError),
     /// The output file is not written.
     Output(OutputError),
     /// A key file.
@@ -221,6 +224,7 @@ impl CliError {
             Self::Closure(error) => error.hint(),
             Self::Stub { source, .. } => source.hint(),
             Self::Seal(error) => error.hint(),
+            Self::Export(error) => error.hint(),
             Self::Output(error) => error.hint(),
             Self::KeyFile(error) => key_hint(error),
             Self::NoHome => Some("set HOME, or name the key with --key".into()),
@@ -305,6 +309,7 @@ impl fmt::Display for CliError {
             }
             Self::Stub { program, source } => write!(f, "{program}: {source}"),
             Self::Seal(error) => error.fmt(f),
+            Self::Export(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
             Self::KeyFile(error) => error.fmt(f),
             Self::NoHome => f.write_str("key: there is no home directory to keep it in"),
@@ -366,6 +371,7 @@ from!(
     Rules(RulesError),
     Closure(ClosureError),
     Seal(SealError),
+    Export(ExportError),
     Output(OutputError),
     KeyFile(KeyFileError),
     Trace(TraceError),

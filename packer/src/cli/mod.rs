@@ -3,6 +3,7 @@
 mod args;
 mod bundle_file;
 mod error;
+mod export;
 mod extract;
 mod inspect;
 mod key;

@@ -5,15 +5,16 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::args::PackArgs;
+use super::args::{KeyChoice, PackArgs};
 use super::error::CliError;
+use super::export;
 use super::output::{self, Bytes, counted};
 use super::passphrase::{self, OwnKey};
 use super::plan::{self, Totals};
 use super::progress::Progress;
 use super::trace;
 use super::verify_run::{self, VerifyRun};
-use crate::options::PackOptions;
+use crate::options::{Asked, Format, PackOptions};
 use crate::plan::{EntryPoint, Plan, Warning};
 use crate::rootfs::{RootPath, Rootfs};
 use crate::seal::{OutputFile, Sealed, seal};
@@ -27,6 +28,7 @@ const WARNINGS: usize = 10;
 #[serde(rename_all = "camelCase")]
 struct Report<'a> {
     output: String,
+    format: &'static str,
     name: &'a str,
     entry: &'a RootPath,
     entry_points: &'a [EntryPoint],
@@ -51,6 +53,7 @@ struct Report<'a> {
 /// Packs.
 pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
     let PackArgs {
+        format,
         recipe,
         key,
         verify_run,
@@ -58,27 +61,65 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
         json,
         subject,
     } = args;
-    let mut options = recipe.asked(subject, std::env::var_os("SOURCE_DATE_EPOCH")).resolve()?;
+    let asked = Asked {
+        format: format.into(),
+        names_key: key.key.is_some() || key.passphrase.passphrase_file.is_some(),
+        verifies: verify_run.is_some(),
+        ..recipe.asked(subject, std::env::var_os("SOURCE_DATE_EPOCH"))
+    };
+    let mut options = asked.resolve()?;
     options.request.traces.push(trace::read_all(&options.traces)?);
     options.request.misses = trace::read_misses(&options.misses)?;
     // Before anything takes long.
-    drop(OutputFile::create(&options.output)?);
+    match options.format {
+        Format::Directory => crate::export::check_directory(&options.output)?,
+        _ => drop(OutputFile::create(&options.output)?),
+    }
     let rootfs = Rootfs::open(&options.rootfs)?;
     let plan = crate::closure::plan(&rootfs, &options.request, &options.reach.extent()?)?;
     check(&plan)?;
+    let talk = Talk { quiet, json };
+    match options.format {
+        Format::Run => bundle(&plan, &rootfs, &options, &key, talk, verify_run),
+        Format::Squashfs => export::run(&plan, &rootfs, &options, talk, crate::export::squashfs),
+        Format::Tgz => export::run(&plan, &rootfs, &options, talk, crate::export::tgz),
+        Format::Directory => export::run(&plan, &rootfs, &options, talk, crate::export::directory),
+    }
+}
+
+/// What is said of the work.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Talk {
+    pub(super) quiet: bool,
+    pub(super) json: bool,
+}
+
+impl Talk {
+    /// A bar while the plan's files are packed.
+    pub(super) fn progress(self, plan: &Plan) -> Progress {
+        Progress::new("packing", Totals::of(plan).bytes, !self.quiet && !self.json)
+    }
+}
+
+fn bundle(
+    plan: &Plan,
+    rootfs: &Rootfs,
+    options: &PackOptions,
+    key: &KeyChoice,
+    talk: Talk,
+    verify_run: Option<u64>,
+) -> Result<(), CliError> {
     let stub = Stub::choose(&plan.architecture, options.stub.as_deref()).map_err(|source| CliError::Stub {
         program: plan.entry.clone(),
         source,
     })?;
-    let key = passphrase::load_key(&key)?;
+    let key = passphrase::load_key(key)?;
     warn(&plan.warnings);
     if key.created {
         announce(&key);
     }
-    let progress = Progress::new("packing", Totals::of(&plan).bytes, !quiet && !json);
-    let sealed = seal(&plan, &rootfs, &stub, &key.key, &options, &mut |bytes| {
-        progress.add(bytes)
-    })?;
+    let progress = talk.progress(plan);
+    let sealed = seal(plan, rootfs, &stub, &key.key, options, &mut |bytes| progress.add(bytes))?;
     drop(progress);
     if let Some(fault) = &sealed.inventory_fault {
         output::note(&format!("warning: {fault}: the bundle does not list its packages"));
@@ -88,23 +129,22 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
             "warning: {directory}: has too many paths: what is missed there --polecat-misses will not tell"
         ));
     }
-    let shown = !json && !quiet;
-    if shown {
-        print(&options, &key, &sealed)?;
+    if !talk.json && !talk.quiet {
+        print(options, &key, &sealed)?;
     }
-    let ran = verify_run.map(|seconds| verify_run::run(&options.output, &rootfs, seconds));
+    let ran = verify_run.map(|seconds| verify_run::run(&options.output, rootfs, seconds));
     let (ran, failed) = match ran.transpose() {
         Ok(ran) => (ran, Ok(())),
         // What was packed is told before.
         Err(error) => (None, Err(error)),
     };
-    if json {
+    if talk.json {
         output::print_json(&Report {
             verify_run: ran.as_ref(),
-            ..report(&options, &plan, &key, &sealed)
+            ..report(options, plan, &key, &sealed)
         })?;
     } else if let Some(ran) = &ran {
-        tell(ran, quiet)?;
+        tell(ran, talk.quiet)?;
     }
     failed
 }
@@ -128,7 +168,8 @@ pub(super) fn check(plan: &Plan) -> Result<(), CliError> {
     }
 }
 
-fn warn(warnings: &[Warning]) {
+/// Shows the first warnings.
+pub(super) fn warn(warnings: &[Warning]) {
     for warning in warnings.iter().take(WARNINGS) {
         output::note(&plan::warning_line(warning));
     }
@@ -149,6 +190,7 @@ fn announce(key: &OwnKey) {
 fn report<'a>(options: &'a PackOptions, plan: &'a Plan, key: &OwnKey, sealed: &'a Sealed) -> Report<'a> {
     Report {
         output: options.output.display().to_string(),
+        format: options.format.name(),
         name: &options.name,
         entry: &plan.entry,
         entry_points: &plan.entry_points,
