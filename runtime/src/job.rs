@@ -39,6 +39,8 @@ pub(crate) struct Job {
     pub(crate) control: Control,
     /// Directories of the host that the caller names, beside those that are shared by themselves.
     pub(crate) binds: Vec<Shared>,
+    /// Whether the layer gets files with the names of the host's servers and of the caller.
+    pub(crate) names: bool,
 }
 
 impl Job {
@@ -57,6 +59,7 @@ impl Job {
             arguments,
             control,
             binds: Vec::new(),
+            names: true,
         }
     }
 

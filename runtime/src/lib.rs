@@ -29,6 +29,7 @@
 //! # ; Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod build;
 pub mod confine;
 pub mod control;
 pub mod debug;

@@ -152,6 +152,7 @@ impl Entered {
             contain: planned.job.contain,
             cwd: planned.job.process.cwd.as_deref().map(Path::new),
             binds: &planned.job.binds,
+            names: planned.job.names,
         };
         let source = &planned.job.source;
         let climber = Climber {

@@ -53,6 +53,30 @@ impl Program {
             environment: environment.into_iter().map(assignment).collect::<Result<_, _>>()?,
         })
     }
+
+    /// Another program with these variables over those of this one.
+    pub(crate) fn instead(
+        &self,
+        path: &str,
+        arguments: impl IntoIterator<Item = OsString>,
+        variables: &[Variable],
+    ) -> Result<Self, NulError> {
+        let mut other = Self::new(path, arguments, variables.to_vec())?;
+        let name = |variable: &CString| {
+            variable
+                .as_bytes()
+                .split(|&byte| byte == b'=')
+                .next()
+                .map(<[u8]>::to_vec)
+        };
+        let over: Vec<_> = other.environment.iter().map(name).collect();
+        let kept = self
+            .environment
+            .iter()
+            .filter(|variable| !over.contains(&name(variable)));
+        other.environment.extend(kept.cloned());
+        Ok(other)
+    }
 }
 
 /// What the app's process gets from init.
@@ -64,6 +88,20 @@ pub(crate) struct Start<'a, O> {
     pub(crate) signals: &'a CallersSignals,
     pub(crate) socket: &'a InitEnd,
     pub(crate) observer: &'a O,
+}
+
+impl<'a, O> Start<'a, O> {
+    /// The same before the eyes of another.
+    pub(crate) fn before<P>(&self, observer: &'a P) -> Start<'a, P> {
+        Start {
+            rooted: self.rooted,
+            confinement: self.confinement,
+            program: self.program,
+            signals: self.signals,
+            socket: self.socket,
+            observer,
+        }
+    }
 }
 
 /// Confines this process and executes the program in it. Says on the socket why, when it cannot.
@@ -92,17 +130,23 @@ pub(crate) fn become_app(start: &Start<'_, impl Observer>) -> ! {
 
 /// Comes back only with what execve(2) said.
 fn confine_and_execute(start: &Start<'_, impl Observer>) -> Result<Errno, StartError> {
-    let confined = Confined::confine(start.rooted, start.confinement)?;
-    enter(start.rooted.cwd())?;
-    umask(start.rooted.callers_umask());
-    start.rooted.callers_limit().give_back()?;
-    start.signals.give_back().map_err(StartError::Signals)?;
-    descriptors::close_as_caller().map_err(StartError::Descriptors)?;
+    let confined = become_confined(start, start.confinement)?;
     start.observer.attach().map_err(|errno| StartError::Observer {
         errno,
         hint: start.observer.hint(),
     })?;
     Ok(execute(&confined, start.program))
+}
+
+/// Gives up what the app must not have, and takes what is the caller's.
+pub(crate) fn become_confined<O>(start: &Start<'_, O>, confinement: Confinement) -> Result<Confined, StartError> {
+    let confined = Confined::confine(start.rooted, confinement)?;
+    enter(start.rooted.cwd())?;
+    umask(start.rooted.callers_umask());
+    start.rooted.callers_limit().give_back()?;
+    start.signals.give_back().map_err(StartError::Signals)?;
+    descriptors::close_as_caller().map_err(StartError::Descriptors)?;
+    Ok(confined)
 }
 
 /// Into the directory, or if the caller may not be there, into the root.
@@ -111,7 +155,7 @@ fn enter(directory: &Path) -> Result<(), StartError> {
 }
 
 /// execve(2): the end of the chain. Only a confined process gets here.
-fn execute(_confined: &Confined, program: &Program) -> Errno {
+pub(crate) fn execute(_confined: &Confined, program: &Program) -> Errno {
     let Program {
         path,
         arguments,
@@ -125,7 +169,7 @@ fn execute(_confined: &Confined, program: &Program) -> Errno {
 
 /// Why there is no app.
 #[derive(Debug)]
-enum StartError {
+pub(crate) enum StartError {
     Directory(Errno),
     Confine(ConfineError),
     Limit(LimitError),
@@ -135,7 +179,7 @@ enum StartError {
 }
 
 impl StartError {
-    fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Confine(error) => error.hint(),
             Self::Observer { hint, .. } => hint.clone(),

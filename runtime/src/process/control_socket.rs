@@ -60,6 +60,13 @@ impl MonitorEnd {
 }
 
 impl InitEnd {
+    /// A second descriptor of this end.
+    pub(crate) fn try_clone(&self) -> Result<Self, Errno> {
+        let copy = self.0.try_clone();
+        copy.map(Self)
+            .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
+    }
+
     /// Takes the next message, without waiting for one.
     pub(crate) fn receive(&self) -> Result<Received<ToInit>, Errno> {
         receive(&self.0, ToInit::decode)

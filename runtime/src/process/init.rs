@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Pid, getpgid, getpgrp};
 
-use super::app::{Start, become_app};
+use super::app::Start;
 use super::control_socket::{InitEnd, Received};
 use super::descriptors;
 use super::message::{Failure, FromInit, ToInit};
@@ -62,7 +62,7 @@ fn build_and_supervise(
     // What came before there was an app did not reach it: init is no witness of that.
     signals::discard(&descriptor).map_err(failed("read signals"))?;
     let app = match process::fork().map_err(failed("fork the app's process"))? {
-        Fork::Child => become_app(&start),
+        Fork::Child => start.observer.act(&start),
         Fork::Parent(app) => app,
     };
     descriptors::release().map_err(failed("let go of the app's descriptors"))?;

@@ -4,6 +4,8 @@ use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
 
+use super::app::{Start, become_app};
+
 /// What an observer is asked for, and when.
 pub(crate) trait Observer {
     /// In init, once the root stands and before there is an app.
@@ -11,6 +13,14 @@ pub(crate) trait Observer {
 
     /// In the app's process, right before it executes the app.
     fn attach(&self) -> Result<(), Errno>;
+
+    /// In the app's process: does what there is to do there, which is to become the app.
+    fn act(&self, start: &Start<'_, Self>) -> !
+    where
+        Self: Sized,
+    {
+        become_app(start)
+    }
 
     /// What to wait for, if anything, besides signals and messages.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
@@ -33,6 +43,13 @@ impl<O: Observer> Observer for Option<O> {
 
     fn attach(&self) -> Result<(), Errno> {
         self.as_ref().map_or(Ok(()), O::attach)
+    }
+
+    fn act(&self, start: &Start<'_, Self>) -> ! {
+        match self {
+            Some(observer) => observer.act(&start.before(observer)),
+            None => become_app(start),
+        }
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

@@ -38,6 +38,8 @@ pub struct Inputs<'a> {
     pub cwd: Option<&'a Path>,
     /// Directories of the host that the caller names, wherever the image may hold something.
     pub binds: &'a [Shared],
+    /// Whether the layer gets files that name the host's servers and the caller.
+    pub names: bool,
 }
 
 /// What is to be done.
@@ -98,7 +100,10 @@ pub fn plan(inputs: Inputs<'_>, survey: &Survey) -> Plan {
     let named = named.filter(|named| !already.iter().any(|outer| binds::shows(outer, named)));
     mounts.extend(named.cloned().map(|named| bind(named, false)));
     let cwd = inputs.cwd.map(Path::to_owned).or(cwd).unwrap_or_else(|| "/".into());
-    let mut layer = layer(host, &home, survey);
+    let mut layer = mount_points(survey);
+    if inputs.names {
+        layer.extend(names(host, &home, survey));
+    }
     layer.extend(shared_points(&mounts, survey));
     Plan {
         layer,
@@ -145,19 +150,23 @@ fn shared_points(mounts: &[Op], survey: &Survey) -> Vec<Entry> {
         .collect()
 }
 
-/// Mount points that the image lacks, and what it cannot know: names of hosts and of the caller.
-fn layer(host: &Facts, home: &Path, survey: &Survey) -> Vec<Entry> {
+/// Mount points that the image lacks.
+fn mount_points(survey: &Survey) -> Vec<Entry> {
     let missing = |path: &str| matches!(survey.standing(Path::new(path)), Standing::Missing | Standing::Other);
-    let mut entries: Vec<Entry> = MOUNT_POINTS
+    MOUNT_POINTS
         .iter()
         .filter(|(path, _)| missing(path))
         .map(|&(path, mode)| Entry::Directory {
             path: path.into(),
             mode,
         })
-        .collect();
+        .collect()
+}
+
+/// What the image cannot know: names of hosts and of the caller.
+fn names(host: &Facts, home: &Path, survey: &Survey) -> Vec<Entry> {
     if survey.standing(Path::new("/etc")) == Standing::Other {
-        return entries;
+        return Vec::new();
     }
     let account = Account {
         home: home.to_owned(),
@@ -172,11 +181,12 @@ fn layer(host: &Facts, home: &Path, survey: &Survey) -> Vec<Entry> {
         Some((path, contents?))
     });
     let files = host.files.iter().cloned().chain(names);
-    entries.extend(files.map(|(path, contents)| Entry::File {
-        path: path.into(),
-        contents,
-    }));
-    entries
+    files
+        .map(|(path, contents)| Entry::File {
+            path: path.into(),
+            contents,
+        })
+        .collect()
 }
 
 /// What every Linux program expects.

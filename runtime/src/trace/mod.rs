@@ -38,12 +38,12 @@ use crate::job::Job;
 use crate::run::{directory_job, supervise};
 use crate::verify::Verified;
 use place::errno;
-use tracer::Tracer;
 
 pub(crate) use misses::MissObserver;
 
 pub use event::{Event, What};
 pub use missed::Missed;
+pub(crate) use tracer::Tracer;
 pub use tracer::Until;
 
 /// How to trace.
@@ -81,11 +81,14 @@ pub fn trace_directory(
     let mut job = directory_job(root, process, isolation, Vec::new(), control)?;
     job.binds = options.binds;
     let end = supervise(job, Some(tracer)).unwrap_or_else(End::Failed);
-    let events = read(own).map_err(|error| failed("read the log of the trace")(errno(&error)))?;
-    Ok(Traced {
-        end,
-        events: event::decode(&events),
-    })
+    let events = read_events(own)?;
+    Ok(Traced { end, events })
+}
+
+/// The events of a log.
+pub(crate) fn read_events(log: File) -> Result<Vec<Event>, Error> {
+    let events = read(log).map_err(|error| failed("read the log of the trace")(errno(&error)))?;
+    Ok(event::decode(&events))
 }
 
 /// How the app of a bundle ended, and what it looked for in vain.

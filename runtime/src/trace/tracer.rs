@@ -24,7 +24,7 @@ pub enum Until {
 }
 
 #[derive(Debug)]
-pub(super) struct Tracer {
+pub(crate) struct Tracer {
     listener: Listener,
     notes: Notes,
     until: Until,
@@ -67,7 +67,7 @@ impl Observer for Tracer {
 }
 
 impl Tracer {
-    pub(super) fn new(log: File, until: Until) -> Result<Self, Errno> {
+    pub(crate) fn new(log: File, until: Until) -> Result<Self, Errno> {
         Ok(Self {
             listener: Listener::new()?,
             notes: Notes {

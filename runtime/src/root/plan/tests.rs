@@ -9,6 +9,7 @@ fn planned(host: &Facts, contain: bool, cwd: Option<&str>, held: &[(&str, Standi
         contain,
         cwd: cwd.map(Path::new),
         binds: &[],
+        names: true,
     };
     let Questions {
         directories, contents, ..
@@ -93,6 +94,7 @@ fn root_has_a_name_where_there_are_names() {
             contain: true,
             cwd: None,
             binds: &[],
+            names: true,
         };
         assert_eq!(questions(inputs).names, read, "{}:{}", host.uid, host.gid);
         let files: Vec<_> = held.iter().map(|path| (*path, Standing::Other)).collect();
@@ -199,6 +201,7 @@ fn what_the_caller_names_is_bound_unless_it_is_seen_already() {
             contain,
             cwd: None,
             binds: &binds,
+            names: true,
         };
         let Questions {
             directories, contents, ..
