@@ -2,7 +2,8 @@
 //!
 //! The pipeline, in the order of the modules: [`rootfs`] answers every look-up inside the tree, [`elf`] and [`ldso`] say what a
 //! file needs and where the loader finds it, [`closure`] follows that to the end, [`plan`] is the result as a value, [`image`]
-//! writes it as a squashfs and [`seal`] makes the signed file of it; [`export`] writes it in the formats of others. [`trace`] is what a command was seen to use, for the closure.
+//! writes it as a squashfs and [`seal`] makes the signed file of it; [`export`] writes it in the formats of others. [`trace`] is what a command was seen to use, for the closure, and
+//! [`script`] what is installed before it.
 #![forbid(unsafe_code)]
 
 pub mod cli;
@@ -20,6 +21,7 @@ pub mod plan;
 pub mod rootfs;
 pub mod rules;
 pub mod sbom;
+pub mod script;
 pub mod seal;
 pub mod stubs;
 pub mod trace;

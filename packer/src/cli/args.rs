@@ -38,6 +38,7 @@ Exit status:
   3  not a bundle, truncated, unsigned, of a newer format, or not what was signed
   4  a valid bundle, signed by nobody you trust
   5  the command, or a file without which it cannot start, is not in the root file system, is excluded, or is hidden when it runs
+  6  a command of the build script failed
 
 Files and variables:
   ~/.config/polecat/signing.key        your key, made at first use; its public half lies beside it (XDG_CONFIG_HOME moves both)
@@ -54,6 +55,7 @@ Examples:
   polecat --include '/usr/lib/python3*/**' /srv/debian python3
   polecat --also sh --also less /srv/debian git
   polecat -o tools.run --as gzip=gzip --as unzip=/usr/bin/unzip /srv/debian zip; ln -s tools.run gzip; ./gzip --help
+  polecat -s figlet.toml -o figlet.run /srv/debian figlet
   polecat -f tgz -o git.tgz /srv/debian git
   polecat --contain --env LANG=C.UTF-8 /srv/debian ./opt/server --port 8080";
 
@@ -102,6 +104,10 @@ pub(super) struct PackArgs {
     /// tar archive compressed with gzip, or a directory, which is a new one or empty
     #[arg(short, long, value_name = "FORMAT", default_value = "run")]
     pub(super) format: FormatArg,
+    /// Before packing, run the commands of a build script: those that install, into a layer over the root file system, which stays as it
+    /// is, and those that test, whose use of files is packed as with --trace; see docs/build-scripts.md
+    #[arg(short, long, value_name = "SCRIPT")]
+    pub(super) script: Option<PathBuf>,
     #[command(flatten)]
     pub(super) recipe: RecipeArgs,
     #[command(flatten)]

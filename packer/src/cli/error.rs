@@ -8,6 +8,7 @@ use bundle::PathSetError;
 use runtime::control::ControlError;
 use runtime::image::{CheckError, unpack::UnpackError};
 use runtime::limits;
+use runtime::sys::process::Change;
 use runtime::verify::VerifyError;
 use signing::key_file::KeyFileError;
 use signing::{KeyId, PemError};
@@ -21,6 +22,7 @@ use crate::plan::{Warning, WarningKind};
 use crate::rootfs::{RootPath, RootfsError, printable};
 use crate::rules::RulesError;
 use crate::sbom::SbomError;
+use crate::script::{ScriptError, Stage};
 use crate::seal::{OutputError, SealError};
 use crate::stubs::StubError;
 use crate::trace::{MissesError, TraceError};
@@ -37,6 +39,8 @@ pub(super) mod status {
     pub(crate) const UNTRUSTED: u8 = 4;
     /// Not found in the root file system, excluded, or hidden when the program runs.
     pub(crate) const NOT_FOUND: u8 = 5;
+    /// A command of a build script.
+    pub(crate) const BUILD: u8 = 6;
 }
 
 /// Why a verb failed.
@@ -175,6 +179,21 @@ pub(super) enum CliError {
         /// Why.
         source: PathSetError,
     },
+    /// A build script cannot be used.
+    Script(ScriptError),
+    /// A command of a build script failed.
+    Build {
+        /// The script.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: usize,
+        /// In which list.
+        stage: Stage,
+        /// The command, in a line.
+        command: String,
+        /// How it ended.
+        change: Change,
+    },
     /// A command could not be run.
     Run(runtime::error::Error),
     /// Unpacking failed.
@@ -192,6 +211,8 @@ impl CliError {
     /// The status to exit with.
     pub(super) fn status(&self) -> u8 {
         match self {
+            Self::Script(ScriptError::Syntax { .. } | ScriptError::Value { .. }) => status::USAGE,
+            Self::Build { .. } => status::BUILD,
             Self::Options(_) | Self::Rules(_) | Self::Closure(ClosureError::Pattern(_)) => status::USAGE,
             Self::CannotStart { .. } => status::NOT_FOUND,
             Self::Closure(error) if error.is_not_found() => status::NOT_FOUND,
@@ -247,6 +268,8 @@ impl CliError {
             Self::Sign { source, .. } => source.hint(),
             Self::Trace(error) => error.hint(),
             Self::Misses(error) => error.hint(),
+            Self::Script(error) => error.hint(),
+            Self::Build { change, stage, .. } => build_hint(*stage, *change),
             Self::Control(error) => error.hint(),
             Self::Run(error) => error.hint(),
             Self::VerifyRun { source, .. } => verify_run_hint(source).map(str::to_owned),
@@ -266,6 +289,16 @@ fn verify_run_hint(error: &io::Error) -> Option<&'static str> {
         Some(8) => Some("run it on a machine of its architecture"),
         Some(13) => Some("write it to a file system that is not mounted with noexec"),
         _ => limits::hint_of_io(error),
+    }
+}
+
+/// What to try about a command of a build script that failed.
+fn build_hint(stage: Stage, change: Change) -> Option<String> {
+    match (stage, change) {
+        // A shell's word for a command that it does not find.
+        (Stage::Install, Change::Exited(127)) => Some("name a program of the root file system".into()),
+        (Stage::Test, Change::Exited(127)) => Some("install the program first, in the list install".into()),
+        _ => None,
     }
 }
 
@@ -340,6 +373,21 @@ impl fmt::Display for CliError {
             Self::Sign { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Trace(error) => error.fmt(f),
             Self::Misses(error) => error.fmt(f),
+            Self::Script(error) => error.fmt(f),
+            Self::Build {
+                path,
+                line,
+                stage,
+                command,
+                change,
+            } => {
+                write!(f, "{}: line {line}: {}: {command}: ", path.display(), stage.name())?;
+                match change {
+                    Change::Exited(status) => write!(f, "exit status {status}"),
+                    Change::Signalled(signal) => write!(f, "killed by signal {signal}"),
+                    Change::Stopped(_) | Change::Continued => f.write_str("did not end"),
+                }
+            }
             Self::Control(error) => error.fmt(f),
             Self::Run(error) => error.fmt(f),
             Self::VerifyRun { path, source } => write!(f, "{}: packed, but cannot be run: {source}", path.display()),
@@ -374,6 +422,7 @@ from!(
     Export(ExportError),
     Output(OutputError),
     KeyFile(KeyFileError),
+    Script(ScriptError),
     Trace(TraceError),
     Misses(MissesError),
     Print(io::Error),

@@ -1,6 +1,7 @@
 //! The command line: one file a verb. Errors are printed here and nowhere else.
 
 mod args;
+mod build;
 mod bundle_file;
 mod error;
 mod export;

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::{KeyChoice, PackArgs};
+use super::build;
 use super::error::CliError;
 use super::export;
 use super::output::{self, Bytes, counted};
@@ -54,6 +55,7 @@ struct Report<'a> {
 pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
     let PackArgs {
         format,
+        script,
         recipe,
         key,
         verify_run,
@@ -75,7 +77,14 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
         Format::Directory => crate::export::check_directory(&options.output)?,
         _ => drop(OutputFile::create(&options.output)?),
     }
-    let rootfs = Rootfs::open(&options.rootfs)?;
+    let build = script.map(|script| build::run(&script, &options, quiet)).transpose()?;
+    let rootfs = match &build {
+        Some((built, trace)) => {
+            options.request.traces.push(trace.clone());
+            Rootfs::of_descriptor(built.root(), &options.rootfs)?
+        }
+        None => Rootfs::open(&options.rootfs)?,
+    };
     let plan = crate::closure::plan(&rootfs, &options.request, &options.reach.extent()?)?;
     check(&plan)?;
     let talk = Talk { quiet, json };

@@ -135,6 +135,14 @@ pub fn find_command(rootfs: &Rootfs, command: &OsString) -> Result<(RootPath, St
     Ok((entry, search_path))
 }
 
+/// PATH of the root file system.
+///
+/// # Errors
+/// [`ClosureError::Rootfs`].
+pub fn search_path(rootfs: &Rootfs) -> Result<String, ClosureError> {
+    Ok(command::search_path(rootfs)?)
+}
+
 fn patterns(texts: &[String]) -> Result<Vec<Pattern>, PatternError> {
     texts.iter().map(|text| Pattern::new(text)).collect()
 }

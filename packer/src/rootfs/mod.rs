@@ -102,6 +102,19 @@ struct Node {
 }
 
 impl Rootfs {
+    /// The root file system in the directory that `root` is open for, which need not have a path; it is called `path` for people.
+    ///
+    /// # Errors
+    /// [`RootfsError::Unreadable`] where there are no descriptors left.
+    pub fn of_descriptor(root: &OwnedFd, path: &Path) -> Result<Self, RootfsError> {
+        let root = root.try_clone().map_err(|error| RootfsError::Unreadable {
+            rootfs: path.to_owned(),
+            errno: errno_of(&error),
+        })?;
+        let confinement = Confinement::detect(&root);
+        Ok(Self::new(path, root, confinement))
+    }
+
     /// Opens the directory `path` as a root file system.
     ///
     /// # Errors
