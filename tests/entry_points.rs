@@ -6,7 +6,6 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::bundle::debian;
 use support::requirement::skip;
 use support::roots::{BUSYBOX_NEEDS, busybox};
 use support::{Bundle, Ended, Need, Place, Polecat, Scratch, exec};
