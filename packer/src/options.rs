@@ -1,17 +1,15 @@
 //! What was asked for, made sense of: every value is valid, every default filled in. Nothing is looked up on the disk.
 
+mod entry_point;
 mod format;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::num::NonZero;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use bundle::manifest::EntryPoint;
-
-use crate::closure::{EntryRequest, Extent, Locales, Request};
+use crate::closure::{Extent, Locales, Request};
 use crate::evidence::EvidenceKind;
 use crate::image::ImageOptions;
 use crate::rootfs::{Pattern, PatternError, RootPath};
@@ -324,7 +322,7 @@ impl Asked {
             request: Request {
                 command: command.clone(),
                 also: self.also,
-                entry_points: entry_points(&self.entry_points)?,
+                entry_points: entry_point::requests(&self.entry_points)?,
                 include: self.include,
                 exclude: self.exclude,
                 traces: Vec::new(),
@@ -379,36 +377,6 @@ impl Asked {
             epoch: self.source_date_epoch.as_deref().map(epoch).transpose()?,
             workers: std::thread::available_parallelism().map_or(1, NonZero::get),
         })
-    }
-}
-
-/// What `--as` asks for, sorted by name.
-fn entry_points(asked: &[OsString]) -> Result<Vec<EntryRequest>, OptionsError> {
-    let mut requests: Vec<EntryRequest> = asked.iter().map(|value| entry_point(value)).collect::<Result<_, _>>()?;
-    requests.sort_by(|one, other| one.name.cmp(&other.name));
-    let twice = requests.windows(2).find(|pair| pair[0].name == pair[1].name);
-    match twice {
-        Some(pair) => Err(OptionsError::EntryPointTwice {
-            name: pair[0].name.clone(),
-        }),
-        None => Ok(requests),
-    }
-}
-
-fn entry_point(value: &OsStr) -> Result<EntryRequest, OptionsError> {
-    let fault = || OptionsError::EntryPoint {
-        value: value.to_string_lossy().into_owned(),
-    };
-    let bytes = value.as_bytes();
-    let equals = bytes.iter().position(|byte| *byte == b'=').ok_or_else(fault)?;
-    let (name, program) = (&bytes[..equals], &bytes[equals + 1..]);
-    let name = std::str::from_utf8(name).ok().filter(|name| EntryPoint::is_name(name));
-    match (name, program) {
-        (None, _) | (_, []) => Err(fault()),
-        (Some(name), program) => Ok(EntryRequest {
-            name: name.to_owned(),
-            program: OsStr::from_bytes(program).to_owned(),
-        }),
     }
 }
 

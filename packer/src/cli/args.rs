@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::trace::TraceArgs;
+pub(super) use format::FormatArg;
+
 use crate::options::{Asked, Format};
 
 /// Words that are verbs when they come first. Everything else begins the form without a verb, which packs.
@@ -125,28 +127,6 @@ pub(super) struct PackArgs {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) subject: Subject,
-}
-
-/// Words for the formats.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum FormatArg {
-    #[value(alias = "sh")]
-    Run,
-    #[value(alias = "sfs")]
-    Squashfs,
-    Tgz,
-    Dir,
-}
-
-impl From<FormatArg> for Format {
-    fn from(word: FormatArg) -> Self {
-        match word {
-            FormatArg::Run => Self::Run,
-            FormatArg::Squashfs => Self::Squashfs,
-            FormatArg::Tgz => Self::Tgz,
-            FormatArg::Dir => Self::Directory,
-        }
-    }
 }
 
 /// `polecat plan`.
@@ -472,6 +452,7 @@ impl RecipeArgs {
     }
 }
 
+mod format;
 #[cfg(test)]
 mod tests;
 mod trace;
