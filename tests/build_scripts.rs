@@ -8,9 +8,9 @@ mod document;
 mod site;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -116,6 +116,49 @@ test = [
 fn commands_have_no_more_rights_than_a_bundle() {
     for builder in Builder::there() {
         let _packed = Site::new(builder).build(REACHING_OUT, &[], &["sh"]).success();
+    }
+}
+
+#[test]
+fn name_servers_are_there_whatever_the_root_file_system_says() {
+    let Ok(servers) = fs::read_to_string("/etc/resolv.conf") else {
+        return;
+    };
+    for builder in Builder::there() {
+        for link in [None, Some("../run/systemd/resolve/stub-resolv.conf")] {
+            let site = Site::new(builder);
+            if let Some(link) = link {
+                symlink(link, site.root().join("etc/resolv.conf")).expect("a link");
+            }
+            let script =
+                "install = [\"busybox cat /etc/resolv.conf > one\"]\ntest = [\"busybox cat /etc/resolv.conf > two\"]";
+            let _packed = site.build(script, &[], &["sh"]).success();
+            for seen in ["one", "two"] {
+                let seen = fs::read_to_string(site.work(seen)).expect("in the shared directory");
+                assert_eq!(seen, servers, "{builder:?} {link:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn streams_may_be_closed() {
+    for builder in Builder::there() {
+        let site = Site::new(builder);
+        for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
+            for options in [&[][..], &["-q"]] {
+                let command = site.command("install = [\"echo out\"]\ntest = [\"echo out\"]", options, &["sh"]);
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("exec \"$@\" {closed}"), "sh"]);
+                shell.arg(command.get_program()).args(command.get_args());
+                for (name, value) in command.get_envs() {
+                    shell.env(name, value.unwrap_or_default());
+                }
+                let ended = exec::run(shell.current_dir(site.work("")));
+                assert!(site.output().exists(), "{builder:?} {closed}: {ended}");
+                fs::remove_file(site.output()).expect("packed");
+            }
+        }
     }
 }
 
