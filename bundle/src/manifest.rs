@@ -50,10 +50,13 @@ pub struct Manifest {
     pub entry_points: Vec<EntryPoint>,
     /// What packages the image is made of; none where the packer could not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub packages: Option<PackagesRecord>,
+    pub packages: Option<SectionRecord>,
+    /// Why each path is in the image; none where the packer was asked to leave that out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasons: Option<SectionRecord>,
     /// Which paths the root file system had, for telling what was not packed; none where the packer was asked not to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paths: Option<PathsRecord>,
+    pub paths: Option<SectionRecord>,
     /// Names of what a reader must know beyond version 1 to use the bundle as it is meant. Version 1 itself needs none; a
     /// reader refuses a name it does not know. (Fields that a reader does not know and no name asks for are ignored.)
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -98,9 +101,9 @@ pub struct HashTreeRecord {
     pub root_digest: String,
 }
 
-/// A section of kind 5. It is ignorable, so no signature covers it but through this record.
+/// An ignorable section: no signature covers it but through this record.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PackagesRecord {
+pub struct SectionRecord {
     /// Offset in the file.
     pub offset: u64,
     /// Length in bytes.
@@ -108,9 +111,6 @@ pub struct PackagesRecord {
     /// SHA-256 of those bytes, lower-case hexadecimal.
     pub sha256: String,
 }
-
-/// A section of kind 7, named in the same words.
-pub type PathsRecord = PackagesRecord;
 
 /// The entry point.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,16 +182,14 @@ impl Manifest {
             salt: digest.clone(),
             root_digest: digest.clone(),
         };
-        longest.packages = longest.packages.map(|_| PackagesRecord {
-            offset: u64::MAX,
-            length: u64::MAX,
-            sha256: digest.clone(),
-        });
-        longest.paths = longest.paths.map(|_| PathsRecord {
+        let section = SectionRecord {
             offset: u64::MAX,
             length: u64::MAX,
             sha256: digest,
-        });
+        };
+        longest.paths = longest.paths.map(|_| section.clone());
+        longest.packages = longest.packages.map(|_| section.clone());
+        longest.reasons = longest.reasons.map(|_| section);
         Ok(longest.encode()?.len() as u64)
     }
 
@@ -220,16 +218,6 @@ impl HashTreeRecord {
     /// [`ManifestError::Value`] when it is not 64 hexadecimal digits.
     pub fn root_digest_bytes(&self) -> Result<BlockDigest, ManifestError> {
         validate::decode_digest("hashTree.rootDigest", &self.root_digest)
-    }
-}
-
-impl PackagesRecord {
-    /// The digest.
-    ///
-    /// # Errors
-    /// [`ManifestError::Value`] when it is not 64 hexadecimal digits.
-    pub fn sha256_bytes(&self) -> Result<BlockDigest, ManifestError> {
-        validate::decode_digest("packages.sha256", &self.sha256)
     }
 }
 

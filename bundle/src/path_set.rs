@@ -9,7 +9,7 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
-use crate::manifest::{PathsRecord, encode_hex};
+use crate::manifest::{SectionRecord, encode_hex};
 use crate::read_at::ReadAt;
 
 /// Bits of a difference that are stored as they are. 2^20 numbers for each path: the reciprocal of how often a path that is
@@ -165,7 +165,7 @@ impl PathSet {
     ///
     /// # Errors
     /// [`PathSetError`]; a section that does not have the digest of the record is not looked at.
-    pub fn read(reader: &impl ReadAt, record: &PathsRecord) -> Result<Self, PathSetError> {
+    pub fn read(reader: &impl ReadAt, record: &SectionRecord) -> Result<Self, PathSetError> {
         let too_long = PathSetError::TooLong { length: record.length };
         let size = usize::try_from(record.length)
             .ok()

@@ -20,8 +20,10 @@ pub enum SectionKind {
     Image,
     /// Kind 4: the hash tree over the image, see [`crate::hash_tree`].
     HashTree,
-    /// Kind 5: what packages the image is made of, see [`crate::manifest::PackagesRecord`]. Ignorable.
+    /// Kind 5: what packages the image is made of. Ignorable.
     Packages,
+    /// Kind 6: why each path is in the image. Ignorable.
+    Reasons,
     /// Kind 7: which paths the root file system had, see [`crate::path_set`]. Ignorable.
     Paths,
     /// Any other kind, by its number.
@@ -40,6 +42,7 @@ impl SectionKind {
             3 => Self::Image,
             4 => Self::HashTree,
             5 => Self::Packages,
+            6 => Self::Reasons,
             7 => Self::Paths,
             other => Self::Unknown(other),
         }
@@ -53,6 +56,7 @@ impl SectionKind {
             Self::Image => 3,
             Self::HashTree => 4,
             Self::Packages => 5,
+            Self::Reasons => 6,
             Self::Paths => 7,
             Self::Unknown(number) => number,
         }
@@ -67,6 +71,7 @@ impl fmt::Display for SectionKind {
             Self::Image => f.write_str("image"),
             Self::HashTree => f.write_str("hash tree"),
             Self::Packages => f.write_str("packages"),
+            Self::Reasons => f.write_str("reasons"),
             Self::Paths => f.write_str("paths"),
             Self::Unknown(number) => write!(f, "section of kind {number:#x}"),
         }

@@ -140,12 +140,13 @@ impl Superblock {
         for section in &self.sections {
             match section.kind {
                 // Nobody may make critical what was ignorable from the beginning.
-                kind @ (SectionKind::Unknown(_) | SectionKind::Packages | SectionKind::Paths)
+                kind
+                @ (SectionKind::Unknown(_) | SectionKind::Packages | SectionKind::Reasons | SectionKind::Paths)
                     if section.is_critical() =>
                 {
                     return Err(ReadError::UnknownSection { kind: kind.number() });
                 }
-                SectionKind::Unknown(_) | SectionKind::Packages | SectionKind::Paths => {}
+                SectionKind::Unknown(_) | SectionKind::Packages | SectionKind::Reasons | SectionKind::Paths => {}
                 kind if section.flags != CRITICAL => return Err(Damage::SectionFlags { kind }.into()),
                 _ => {}
             }

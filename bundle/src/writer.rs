@@ -14,7 +14,7 @@ use crate::layout::{
     BLOCK_SIZE, ELF_HEAD_LENGTH, FIRST_UNASSIGNED_KIND, MAX_MANIFEST_LENGTH, MAX_SALT_LENGTH, SIGNATURE_BLOCK_LENGTH,
     align_up,
 };
-use crate::manifest::{HashTreeRecord, Manifest, PackagesRecord, StubRecord, encode_hex};
+use crate::manifest::{HashTreeRecord, Manifest, SectionRecord, StubRecord, encode_hex};
 use crate::section::{Section, SectionKind};
 use crate::signatures::{self, SignatureRecord};
 use crate::superblock::Superblock;
@@ -35,6 +35,7 @@ pub struct BundleWriter<W> {
     manifest_capacity: u64,
     image_offset: u64,
     packages: Option<Vec<u8>>,
+    reasons: Option<Vec<u8>>,
     paths: Option<Vec<u8>>,
 }
 
@@ -88,6 +89,7 @@ impl<W: Output> BundleWriter<W> {
             manifest_capacity,
             image_offset,
             packages: None,
+            reasons: None,
             paths: None,
         })
     }
@@ -98,7 +100,12 @@ impl<W: Output> BundleWriter<W> {
         self.packages = Some(contents);
     }
 
-    /// Gives the bundle a section of paths, which [`crate::path_set`] makes. Room for its record is left as for that of packages.
+    /// Gives the bundle a section of reasons, the same way.
+    pub fn reasons(&mut self, contents: Vec<u8>) {
+        self.reasons = Some(contents);
+    }
+
+    /// Gives the bundle a section of paths, which [`crate::path_set`] makes, the same way.
     pub fn paths(&mut self, contents: Vec<u8>) {
         self.paths = Some(contents);
     }
@@ -116,7 +123,7 @@ impl<W: Output> BundleWriter<W> {
     /// Ends the bundle: pads the image, which is `image_length` bytes long (whatever was written behind is dropped), writes
     /// the hash tree, the manifest, the signatures and the superblock.
     ///
-    /// Of `manifest`, the writer fills in `stub`, `image.offset`, `image.length`, `hash_tree`, `packages` and `paths`. `sign` is given the manifest's
+    /// Of `manifest`, the writer fills in `stub`, `image.offset`, `image.length`, `hash_tree`, `packages`, `reasons` and `paths`. `sign` is given the manifest's
     /// bytes as they are stored, without the prefix of the signed message, and answers with the records to store.
     ///
     /// # Errors
@@ -149,38 +156,41 @@ impl<W: Output> BundleWriter<W> {
             root_digest: encode_hex(&tree.root_digest),
         };
         let mut sections = vec![image, hash_tree];
-        let packages = self.packages.take();
-        manifest.packages = self.write_ignorable(SectionKind::Packages, packages, &mut sections)?;
-        let paths = self.paths.take();
-        manifest.paths = self.write_ignorable(SectionKind::Paths, paths, &mut sections)?;
+        let optional = [
+            (SectionKind::Packages, self.packages.take(), &mut manifest.packages),
+            (SectionKind::Reasons, self.reasons.take(), &mut manifest.reasons),
+            (SectionKind::Paths, self.paths.take(), &mut manifest.paths),
+        ];
+        for (kind, contents, record) in optional {
+            *record = match contents {
+                Some(contents) => Some(self.write_ignorable(kind, &contents, &mut sections)?),
+                None => None,
+            };
+        }
         self.write_head(manifest, sections, salt, sign)
     }
 
-    /// Writes a section that readers may skip, if there is to be one, behind those that there are; gives the manifest's record of it.
+    /// Writes an ignorable section behind those that are there, and adds it to them.
     fn write_ignorable(
         &mut self,
         kind: SectionKind,
-        contents: Option<Vec<u8>>,
+        contents: &[u8],
         sections: &mut Vec<Section>,
-    ) -> Result<Option<PackagesRecord>, WriteError> {
-        let Some(contents) = contents else {
-            return Ok(None);
-        };
+    ) -> Result<SectionRecord, WriteError> {
         let offset = sections.last().and_then(Section::end).ok_or(WriteError::Overflow)?;
-        self.write(offset, &contents)?;
-        let section = Section {
+        self.write(offset, contents)?;
+        let length = contents.len() as u64;
+        sections.push(Section {
             kind,
             flags: 0,
             offset,
-            length: contents.len() as u64,
-        };
-        let record = PackagesRecord {
+            length,
+        });
+        Ok(SectionRecord {
             offset,
-            length: section.length,
-            sha256: encode_hex(&Sha256::digest(&contents)),
-        };
-        sections.push(section);
-        Ok(Some(record))
+            length,
+            sha256: encode_hex(&Sha256::digest(contents)),
+        })
     }
 
     /// Writes manifest, signatures and superblock. `behind` are the image and what follows it.

@@ -92,7 +92,7 @@ fn extended_bundle_is_read_as_it_was() {
 /// `packages.bundle` has a list of packages: an ignorable section whose digest the manifest holds.
 fn with_packages(image: &[u8], packages: &[u8]) -> Vec<u8> {
     let mut manifest = sample::manifest();
-    manifest.packages = Some(bundle::manifest::PackagesRecord::default());
+    manifest.packages = Some(bundle::manifest::SectionRecord::default());
     let mut file = std::io::Cursor::new(Vec::new());
     let mut writer = bundle::BundleWriter::create(&mut file, &sample::stub(), manifest.capacity().unwrap()).unwrap();
     std::io::Write::write_all(&mut writer.image(), image).unwrap();
@@ -112,6 +112,45 @@ fn bundle_with_packages_is_written_as_it_was() {
     fixtures::assert_committed(&golden("packages.bundle"), &with_packages(&image, &packages));
 }
 
+/// `reasons.bundle` has reasons behind a list of packages.
+fn with_reasons(image: &[u8], packages: &[u8], reasons: &[u8]) -> Vec<u8> {
+    let mut manifest = sample::manifest();
+    manifest.packages = Some(bundle::manifest::SectionRecord::default());
+    manifest.reasons = Some(bundle::manifest::SectionRecord::default());
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut writer = bundle::BundleWriter::create(&mut file, &sample::stub(), manifest.capacity().unwrap()).unwrap();
+    std::io::Write::write_all(&mut writer.image(), image).unwrap();
+    writer.packages(packages.to_vec());
+    writer.reasons(reasons.to_vec());
+    let [key, _] = sample::keys();
+    let sign = |stored: &[u8]| vec![sample::record(&key, stored)];
+    writer
+        .finish(image.len() as u64, manifest, &sample::salt(), sign)
+        .unwrap();
+    file.into_inner()
+}
+
+#[test]
+fn bundle_with_reasons_is_written_as_it_was() {
+    let [image, packages, reasons] =
+        ["minimal.squashfs", "packages.json.zst", "reasons.json.zst"].map(|name| fixtures::read(&golden(name)));
+    fixtures::assert_committed(&golden("reasons.bundle"), &with_reasons(&image, &packages, &reasons));
+}
+
+#[test]
+fn bundle_with_reasons_is_read_as_it_was() {
+    let bytes = fixtures::read(&golden("reasons.bundle"));
+    let [packages, reasons] = ["packages.json.zst", "reasons.json.zst"].map(|name| fixtures::read(&golden(name)));
+    let manifest = judge(&bytes).unwrap();
+    let record = manifest.reasons.unwrap();
+    let bundle = Bundle::read(&bytes).unwrap();
+    let section = bundle.superblock().section(SectionKind::Reasons).unwrap();
+    assert!(!section.is_critical());
+    assert_eq!((section.offset, section.length), (record.offset, record.length));
+    assert_eq!(record.offset, manifest.packages.unwrap().offset + packages.len() as u64);
+    assert_eq!(&bytes[usize::try_from(record.offset).unwrap()..], reasons);
+}
+
 #[test]
 fn bundle_with_packages_is_read_as_it_was() {
     let bytes = fixtures::read(&golden("packages.bundle"));
@@ -128,8 +167,8 @@ fn bundle_with_packages_is_read_as_it_was() {
 /// `paths.bundle` says which paths there were, besides a list of packages.
 fn with_paths(image: &[u8], packages: &[u8], paths: &[u8]) -> Vec<u8> {
     let mut manifest = sample::manifest();
-    manifest.packages = Some(bundle::manifest::PackagesRecord::default());
-    manifest.paths = Some(bundle::manifest::PathsRecord::default());
+    manifest.packages = Some(bundle::manifest::SectionRecord::default());
+    manifest.paths = Some(bundle::manifest::SectionRecord::default());
     let mut file = std::io::Cursor::new(Vec::new());
     let mut writer = bundle::BundleWriter::create(&mut file, &sample::stub(), manifest.capacity().unwrap()).unwrap();
     std::io::Write::write_all(&mut writer.image(), image).unwrap();

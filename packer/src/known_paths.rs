@@ -170,7 +170,7 @@ fn is(path: &RootPath, known: &str) -> bool {
 mod tests {
     use super::*;
     use bundle::PathSet;
-    use bundle::manifest::PathsRecord;
+    use bundle::manifest::SectionRecord;
     use sha2::{Digest, Sha256};
     use std::os::unix::fs::symlink;
 
@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn set(known: &KnownPaths) -> PathSet {
-        let record = PathsRecord {
+        let record = SectionRecord {
             offset: 0,
             length: known.section.len() as u64,
             sha256: Sha256::digest(&known.section)

@@ -33,6 +33,7 @@ fn valid() -> Manifest {
         isolation: Isolation { contain: true },
         entry_points: Vec::new(),
         packages: None,
+        reasons: None,
         paths: None,
         requires: Vec::new(),
     }

@@ -105,12 +105,16 @@ impl Manifest {
         self.validate_image()?;
         self.validate_process()?;
         self.validate_entry_points()?;
-        self.packages
-            .as_ref()
-            .map_or(Ok(()), |packages| packages.sha256_bytes().map(drop))?;
-        self.paths
-            .as_ref()
-            .map_or(Ok(()), |paths| decode_digest("paths.sha256", &paths.sha256).map(drop))
+        for (field, section) in [
+            ("packages.sha256", &self.packages),
+            ("reasons.sha256", &self.reasons),
+            ("paths.sha256", &self.paths),
+        ] {
+            section
+                .as_ref()
+                .map_or(Ok(()), |section| decode_digest(field, &section.sha256).map(drop))?;
+        }
+        Ok(())
     }
 
     fn validate_image(&self) -> Result<(), ManifestError> {

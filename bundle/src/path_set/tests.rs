@@ -89,7 +89,7 @@ fn sections_that_are_no_sets() {
 #[test]
 fn only_what_has_the_digest_is_read() {
     let section = built(numbered(0..10));
-    let mut record = PathsRecord {
+    let mut record = SectionRecord {
         offset: 3,
         length: section.len() as u64,
         sha256: encode_hex(&Sha256::digest(&section)),

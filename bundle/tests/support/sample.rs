@@ -92,6 +92,7 @@ pub fn manifest() -> Manifest {
         isolation: Isolation { contain: false },
         entry_points: Vec::new(),
         packages: None,
+        reasons: None,
         paths: None,
         requires: Vec::new(),
     }

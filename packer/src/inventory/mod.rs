@@ -9,7 +9,7 @@ mod licence;
 use std::collections::{BTreeMap, HashMap};
 
 use bundle::ReadAt;
-use bundle::manifest::{Manifest, PackagesRecord};
+use bundle::manifest::{Manifest, SectionRecord};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -184,7 +184,7 @@ impl Inventory {
 /// # Errors
 /// [`InventoryError::Read`], [`InventoryError::TooLong`], [`InventoryError::Digest`].
 pub fn read_section(reader: &impl ReadAt, manifest: &Manifest) -> Result<Option<Vec<u8>>, InventoryError> {
-    let Some(PackagesRecord { offset, length, sha256 }) = &manifest.packages else {
+    let Some(SectionRecord { offset, length, sha256 }) = &manifest.packages else {
         return Ok(None);
     };
     let too_long = InventoryError::TooLong { length: *length };

@@ -5,9 +5,7 @@ mod output_file;
 use std::fmt;
 use std::path::Path;
 
-use bundle::manifest::{
-    self, HashTreeRecord, ImageRecord, Isolation, Manifest, PackagesRecord, PathsRecord, StubRecord,
-};
+use bundle::manifest::{self, HashTreeRecord, ImageRecord, Isolation, Manifest, SectionRecord, StubRecord};
 use bundle::path_set;
 use bundle::writer::Summary;
 use bundle::{BundleWriter, ManifestError, PathSetError, SignatureRecord, WriteError};
@@ -189,8 +187,8 @@ fn write(
         Ok(packages) => (packages, None),
         Err(fault) => (None, Some(fault)),
     };
-    manifest.packages = packages.as_ref().map(|_| PackagesRecord::default());
-    manifest.paths = known.as_ref().map(|_| PathsRecord::default());
+    manifest.packages = packages.as_ref().map(|_| SectionRecord::default());
+    manifest.paths = known.as_ref().map(|_| SectionRecord::default());
     let mut writer = BundleWriter::create(output.file(), stub.bytes(), manifest.capacity()?)?;
     if let Some(packages) = packages {
         writer.packages(packages);
@@ -249,6 +247,7 @@ fn manifest(plan: &Plan, options: &PackOptions) -> Result<Manifest, SealError> {
         },
         entry_points: entry_points.collect::<Result<_, _>>()?,
         packages: None,
+        reasons: None,
         paths: None,
         requires: Vec::new(),
     })

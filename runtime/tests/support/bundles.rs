@@ -114,6 +114,7 @@ pub(crate) fn manifest() -> Manifest {
         isolation: Isolation { contain: false },
         entry_points: Vec::new(),
         packages: None,
+        reasons: None,
         paths: None,
         requires: vec![],
     }

@@ -205,6 +205,7 @@ fn manifest() -> Manifest {
         isolation: Isolation { contain: false },
         entry_points: Vec::new(),
         packages: None,
+        reasons: None,
         paths: None,
         requires: vec![],
     }
