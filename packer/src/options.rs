@@ -60,6 +60,8 @@ pub struct PackOptions {
     pub workdir: Option<String>,
     /// A closed box: nothing of the host's is shared.
     pub contain: bool,
+    /// Whether the bundle says why each path is in it.
+    pub reasons: bool,
     /// A stub to use in the place of polecat's own.
     pub stub: Option<PathBuf>,
     /// Files with traces, which are still to be read into the request.
@@ -149,6 +151,8 @@ pub struct Asked {
     pub workdir: Option<String>,
     /// `--contain`.
     pub contain: bool,
+    /// `--no-reasons`.
+    pub no_reasons: bool,
     /// `--stub`.
     pub stub: Option<PathBuf>,
     /// `--trace`.
@@ -336,6 +340,7 @@ impl Asked {
             output,
             env: self.env,
             contain: self.contain,
+            reasons: !self.no_reasons,
             stub: self.stub,
             traces: self.traces,
             misses: self.misses,

@@ -1,9 +1,10 @@
 //! The plan: what will be in the image and why, as a value. Made by [`crate::closure`], read by everything after it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::rootfs::RootPath;
 
@@ -24,22 +25,26 @@ pub struct Plan {
     pub entries: BTreeMap<RootPath, Entry>,
     /// What the person packing should know: unresolved libraries, skipped devices, …
     pub warnings: Vec<Warning>,
+    /// What something brought and the guard kept out.
+    pub refusals: Vec<Refusal>,
 }
 
 impl Plan {
     /// The warnings that mean that the program does not start at all: it is not there itself, or something is not that the kernel or
     /// its own loader wants at once, and not only what was taken along beside it.
     pub fn faults(&self) -> Vec<Warning> {
+        let refused = self.refusals.iter().filter(|refusal| !refusal.locked);
         self.warnings
             .iter()
+            .cloned()
+            .chain(refused.map(Refusal::warning))
             .filter(|warning| match warning.kind {
                 WarningKind::MissingLibrary | WarningKind::LoaderStops => self.is_wanted_at_start(warning),
-                WarningKind::Excluded | WarningKind::Hidden => {
+                WarningKind::Excluded | WarningKind::Hidden | WarningKind::Refused => {
                     self.is_wanted_at_start(warning) && !self.has_substitute(warning)
                 }
                 _ => false,
             })
-            .cloned()
             .collect()
     }
 
@@ -131,7 +136,7 @@ pub enum Node {
 }
 
 /// Why an entry is in the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Reason {
     /// The rule that brought it in.
     pub kind: ReasonKind,
@@ -142,7 +147,7 @@ pub struct Reason {
 }
 
 /// The rules that bring entries in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReasonKind {
     /// The command itself.
@@ -199,6 +204,59 @@ pub enum ReasonKind {
     ThreadCancel,
 }
 
+/// A file that something brought and that was kept out, since whoever gets the bundle gets what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// The file.
+    pub path: RootPath,
+    /// What it holds.
+    pub secret: Secret,
+    /// Whether the file itself is packed, without the secret in it.
+    pub locked: bool,
+    /// What brought it.
+    pub reason: Reason,
+}
+
+/// What nobody wants to give away with a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Secret {
+    /// Hashes of passwords.
+    PasswordHashes,
+    /// A private key, or what belongs to one.
+    PrivateKey,
+    /// Passwords and tokens for services.
+    Credentials,
+    /// What tells the machine from others.
+    MachineIdentity,
+    /// What somebody typed.
+    History,
+}
+
+impl Refusal {
+    /// The same as a warning, for who asks what keeps the program from starting.
+    fn warning(&self) -> Warning {
+        Warning {
+            kind: WarningKind::Refused,
+            path: self.path.clone(),
+            message: format!("refused: it holds {}", self.secret),
+            wanted: Some(self.reason.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PasswordHashes => "password hashes",
+            Self::PrivateKey => "a private key",
+            Self::Credentials => "credentials",
+            Self::MachineIdentity => "the identity of the machine",
+            Self::History => "a history of what somebody typed",
+        })
+    }
+}
+
 /// Something that did not stop the plan but may stop the app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
@@ -239,6 +297,8 @@ pub enum WarningKind {
     Condition,
     /// A file with secrets (password hashes, private keys, …) that a wildcard would have taken along: it was left out.
     Secret,
+    /// Something that was needed holds a secret and was refused.
+    Refused,
     /// A file with more than one name in the plan: the app sees as many files.
     HardLink,
 }
@@ -284,6 +344,7 @@ mod tests {
                 .map(|(path, entry)| (RootPath::new(path), entry))
                 .collect(),
             warnings: Vec::new(),
+            refusals: Vec::new(),
         }
     }
 

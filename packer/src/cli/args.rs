@@ -11,8 +11,8 @@ pub(super) use format::FormatArg;
 use crate::options::{Asked, Format};
 
 /// Words that are verbs when they come first. Everything else begins the form without a verb, which packs.
-const VERBS: [&str; 10] = [
-    "pack", "plan", "trace", "inspect", "verify", "extract", "sbom", "sign", "key", "help",
+const VERBS: [&str; 11] = [
+    "pack", "plan", "why", "trace", "inspect", "verify", "extract", "sbom", "sign", "key", "help",
 ];
 
 /// Options that mean the same to every verb that has them.
@@ -31,6 +31,7 @@ Examples:
   polecat -o top.run / top             pack this machine's top, then run it anywhere: ./top.run
   polecat /srv/debian jq -r            jq.run, which always gets -r first
   polecat plan /srv/debian git         what would be packed, and why
+  polecat why top.run /etc/passwd      what brought a file into a bundle
   polecat verify top.run               is it what its signer signed, and is that someone you trust?
 
 Exit status:
@@ -39,7 +40,8 @@ Exit status:
   2  the command line makes no sense
   3  not a bundle, truncated, unsigned, of a newer format, or not what was signed
   4  a valid bundle, signed by nobody you trust
-  5  the command, or a file without which it cannot start, is not in the root file system, is excluded, or is hidden when it runs
+  5  the command, or a file without which it cannot start, is not in the root file system, is excluded, or is hidden when it runs;
+     the path that `polecat why` is asked about is not in the bundle
   6  a command of the build script failed
 
 Files and variables:
@@ -82,6 +84,8 @@ pub(super) enum Verb {
     Pack(PackArgs),
     /// Say what would be packed, and why; write nothing
     Plan(PlanArgs),
+    /// Say why a path is in a bundle: the chain of reasons from the command down to it
+    Why(WhyArgs),
     /// Run a command of a root file system and write down which of its files it uses
     Trace(TraceArgs),
     /// Say what a bundle holds and who signed it
@@ -215,6 +219,9 @@ pub(super) struct RecipeArgs {
     /// take a third less time, the file is larger; 0 compresses everything [default: 4M]
     #[arg(long, value_name = "SIZE")]
     pub(super) store_startup: Option<String>,
+    /// Do not write down in the bundle why each path is in it, which `polecat why` tells
+    #[arg(long)]
+    pub(super) no_reasons: bool,
     /// Executable to put in front instead of polecat's own, such as one for another architecture
     #[arg(long, value_name = "FILE")]
     pub(super) stub: Option<PathBuf>,
@@ -241,6 +248,24 @@ pub(super) struct PassphraseArgs {
     /// asked for on the terminal]
     #[arg(long, value_name = "FILE")]
     pub(super) passphrase_file: Option<PathBuf>,
+}
+
+/// `polecat why`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A link is followed: then there are the reasons of the link and of what it leads to. `polecat plan` shows the reasons of all paths of \
+a bundle that is still to be packed.
+
+Exit status: 0 told, 5 the path is not in the bundle."
+)]
+pub(super) struct WhyArgs {
+    /// The bundle
+    pub(super) file: PathBuf,
+    /// Path inside it, as the program sees it
+    pub(super) path: PathBuf,
+    /// Print the chain as JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// `polecat inspect`.
@@ -443,6 +468,7 @@ impl RecipeArgs {
             env: self.env,
             workdir: self.workdir,
             contain: self.contain,
+            no_reasons: self.no_reasons,
             stub: self.stub,
             traces: self.trace,
             misses: self.add_misses,

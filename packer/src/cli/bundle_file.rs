@@ -5,13 +5,18 @@ use std::io;
 use std::path::Path;
 
 use bundle::Bundle;
+use runtime::image::{CheckError, VerifiedImage};
 use runtime::verify::{Opened, Verified, VerifyError};
 use serde::Serialize;
 use signing::PublicKey;
 use signing::trust::TrustStore;
+use squashfs::Image;
 
 use super::error::CliError;
 use super::output;
+use crate::inventory::Inventory;
+use crate::listing::{Listing, ListingError};
+use crate::reasons::Reasons;
 
 /// Opens a bundle to read; a directory is refused, which open(2) would not do.
 pub(super) fn open(path: &Path) -> Result<File, CliError> {
@@ -49,6 +54,45 @@ pub(super) fn unverified(path: &Path, source: VerifyError) -> CliError {
     CliError::Verify {
         path: path.to_owned(),
         source,
+    }
+}
+
+/// The image of a bundle, and what is in it.
+pub(super) fn list(path: &Path, verified: &Verified) -> Result<(Image<VerifiedImage>, Listing), CliError> {
+    let listed = verified.image().open().map_err(ListingError::from).and_then(|image| {
+        let listing = Listing::read(&image, verified.manifest().image.entries)?;
+        Ok((image, listing))
+    });
+    listed.map_err(|source| unlisted(path, source))
+}
+
+/// The packages that a bundle lists; none where it lists none.
+pub(super) fn inventory(path: &Path, verified: &Verified) -> Result<Option<Inventory>, CliError> {
+    Inventory::read(verified.file(), verified.manifest()).map_err(|source| CliError::Inventory {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The reasons of what was listed; none where the bundle has none.
+pub(super) fn reasons(path: &Path, verified: &Verified, listing: &Listing) -> Result<Option<Reasons>, CliError> {
+    let read = Reasons::read(verified.file(), verified.manifest(), listing.len());
+    read.map_err(|source| CliError::Reasons {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The error of an image that cannot be listed or read.
+pub(super) fn unlisted(path: &Path, source: ListingError) -> CliError {
+    let path = path.to_owned();
+    let check = match &source {
+        ListingError::Image(error) => CheckError::beneath(error),
+        ListingError::TooManyEntries { .. } | ListingError::Repeated { .. } => None,
+    };
+    match check {
+        Some(source) => CliError::Check { path, source },
+        None => CliError::Listing { path, source },
     }
 }
 

@@ -17,11 +17,12 @@ use super::args::is_verb;
 use crate::closure::ClosureError;
 use crate::export::ExportError;
 use crate::inventory::InventoryError;
+use crate::listing::ListingError;
 use crate::options::OptionsError;
 use crate::plan::{Warning, WarningKind};
+use crate::reasons::ReasonsError;
 use crate::rootfs::{RootPath, RootfsError, printable};
 use crate::rules::RulesError;
-use crate::sbom::SbomError;
 use crate::script::{ScriptError, Stage};
 use crate::seal::{OutputError, SealError};
 use crate::stubs::StubError;
@@ -122,12 +123,35 @@ pub(super) enum CliError {
         /// Why.
         source: InventoryError,
     },
-    /// A bundle's files cannot be listed.
-    Sbom {
+    /// A bundle's reasons.
+    Reasons {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: SbomError,
+        source: ReasonsError,
+    },
+    /// A bundle carries no reasons.
+    NoReasons {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A path that is not in a bundle.
+    NotInBundle {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        wanted: RootPath,
+        /// The link that leads to where nothing is.
+        link: Option<RootPath>,
+        /// Paths of the bundle that look like it.
+        near: Vec<RootPath>,
+    },
+    /// A bundle's files cannot be listed or read.
+    Listing {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ListingError,
     },
     /// A report cannot be written.
     Write {
@@ -220,6 +244,8 @@ impl CliError {
             Self::Check { source, .. } if source.is_tampering() => status::UNVERIFIED,
             Self::Inventory { source, .. } if source.is_tampering() => status::UNVERIFIED,
             Self::KnownPaths { source, .. } if source.is_tampering() => status::UNVERIFIED,
+            Self::Reasons { source, .. } if source.is_tampering() => status::UNVERIFIED,
+            Self::NotInBundle { .. } => status::NOT_FOUND,
             Self::Untrusted { .. } => status::UNTRUSTED,
             // As a bundle has them.
             Self::Run(error) => error.status(),
@@ -259,7 +285,17 @@ impl CliError {
             Self::Verify { source, .. } => source.hint(),
             Self::Check { source, .. } => source.hint(),
             Self::Inventory { source, .. } => source.hint(),
-            Self::Sbom { source, .. } => source.hint(),
+            Self::Reasons { source, .. } => source.hint(),
+            Self::NoReasons { .. } => {
+                Some("polecat plan of the same root file system and command, or pack it again without --no-reasons".into())
+            }
+            Self::NotInBundle { near, .. } if near.is_empty() => {
+                Some("pack it with --include, or with a --trace of a run that uses it".into())
+            }
+            Self::NotInBundle { near, .. } => {
+                Some(near.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            }
+            Self::Listing { source, .. } => source.hint(),
             Self::Untrusted { path, asked: false, .. } => Some(format!(
                 "if its owner confirms that key id: polecat key show --pem {} > ~/.config/polecat/trusted.d/NAME.pem",
                 path.display()
@@ -306,6 +342,7 @@ fn build_hint(stage: Stage, change: Change) -> Option<String> {
 fn fault_hint(fault: &Warning) -> String {
     match fault.kind {
         WarningKind::Excluded => "narrow that --exclude so that it leaves the file in",
+        WarningKind::Refused => return format!("--allow {}, if whoever gets the bundle may have it", fault.path),
         WarningKind::Hidden => {
             "keep it, and what links to it, in a directory of the root file system that the program sees, such as /opt"
         }
@@ -358,7 +395,29 @@ impl fmt::Display for CliError {
             Self::Verify { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Check { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Inventory { path, source } => write!(f, "{}: {source}", path.display()),
-            Self::Sbom { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Reasons { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::NoReasons { path } => write!(f, "{}: it does not say why its files are in it", path.display()),
+            Self::NotInBundle {
+                path,
+                wanted,
+                link: None,
+                ..
+            } => {
+                write!(f, "{}: {wanted} is not in the bundle", path.display())
+            }
+            Self::NotInBundle {
+                path,
+                wanted,
+                link: Some(link),
+                ..
+            } => {
+                write!(
+                    f,
+                    "{}: {link} leads to {wanted}, which is not in the bundle",
+                    path.display()
+                )
+            }
+            Self::Listing { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Write { path, source } => write!(f, "{}: cannot write: {source}", path.display()),
             Self::Untrusted { path, signers, asked } => {
                 let signers: Vec<String> = signers.iter().map(ToString::to_string).collect();

@@ -18,6 +18,7 @@ mod sign;
 mod trace;
 mod verify;
 mod verify_run;
+mod why;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -49,6 +50,7 @@ fn dispatch(verb: Verb) -> Result<(), CliError> {
     match verb {
         Verb::Pack(args) => pack::run(args),
         Verb::Plan(args) => plan::run(args),
+        Verb::Why(args) => why::run(&args),
         Verb::Trace(args) => trace::run(args),
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Verify(args) => verify::run(&args),

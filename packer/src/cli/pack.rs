@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::trace;
 use super::verify_run::{self, VerifyRun};
 use crate::options::{Asked, Format, PackOptions};
-use crate::plan::{EntryPoint, Plan, Warning};
+use crate::plan::{EntryPoint, Plan, Refusal, Warning};
 use crate::rootfs::{RootPath, Rootfs};
 use crate::seal::{OutputFile, Sealed, seal};
 use crate::stubs::Stub;
@@ -46,6 +46,7 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown_paths: Option<&'a [RootPath]>,
     warnings: &'a [Warning],
+    refusals: &'a [Refusal],
     /// Where it was asked for and could be run.
     #[serde(skip_serializing_if = "Option::is_none")]
     verify_run: Option<&'a VerifyRun>,
@@ -155,7 +156,19 @@ fn bundle(
     } else if let Some(ran) = &ran {
         tell(ran, talk.quiet)?;
     }
+    tell_refusals(&plan.refusals);
     failed
+}
+
+/// Lists what was kept out, all of it and last: whoever reads one line of a long run reads this one.
+fn tell_refusals(refusals: &[Refusal]) {
+    for refusal in refusals {
+        output::note(&plan::refusal_line(refusal));
+    }
+    if !refusals.is_empty() {
+        let count = counted(refusals.len() as u64, "secret");
+        output::note(&format!("{count} kept out; --allow PATH lets one in"));
+    }
 }
 
 /// How the run of the bundle went; quietly, only what asks for something to be done.
@@ -214,6 +227,7 @@ fn report<'a>(options: &'a PackOptions, plan: &'a Plan, key: &OwnKey, sealed: &'
         key_created: key.created,
         unknown_paths: options.known_paths.then_some(sealed.unknown.as_slice()),
         warnings: &plan.warnings,
+        refusals: &plan.refusals,
         verify_run: None,
     }
 }

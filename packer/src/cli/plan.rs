@@ -10,7 +10,8 @@ use super::error::CliError;
 use super::output::{self, Bytes, counted};
 use super::pack;
 use super::trace;
-use crate::plan::{Entry, Node, Plan, Reason, ReasonKind, Warning};
+use crate::plan::{Entry, Node, Plan, Reason, ReasonKind, Refusal, Warning};
+use crate::reasons::phrase;
 use crate::rootfs::{RootPath, Rootfs, printable};
 
 /// Sums over a plan.
@@ -146,6 +147,9 @@ fn print(plan: &Plan, totals: Totals) -> Result<(), CliError> {
                 Bytes(share.bytes)
             )?;
         }
+        for refusal in &plan.refusals {
+            writeln!(out, "{}", refusal_line(refusal))?;
+        }
         for warning in &plan.warnings {
             writeln!(out, "{}", warning_line(warning))?;
         }
@@ -165,7 +169,7 @@ fn entry_line(path: &RootPath, entry: &Entry) -> String {
         Node::Symlink { target } => format!(" -> {}", printable(target)),
         _ => String::new(),
     };
-    let reason = reason_line(&entry.reason);
+    let reason = phrase(&entry.reason);
     format!("{kind}{:04o} {size:>10} {path}{target}  ({reason})", entry.mode)
 }
 
@@ -175,18 +179,6 @@ fn size(entry: &Entry) -> Option<u64> {
         Node::Synthetic { contents } => u64::try_from(contents.len()).ok(),
         Node::Directory | Node::Symlink { .. } => None,
     }
-}
-
-fn reason_line(reason: &Reason) -> String {
-    let mut line = rule(reason.kind).to_owned();
-    if !reason.detail.is_empty() {
-        line.push_str(": ");
-        line.push_str(&printable(reason.detail.as_bytes()));
-    }
-    if let Some(by) = &reason.by {
-        line.push_str(&format!(", by {by}"));
-    }
-    line
 }
 
 fn rule(kind: ReasonKind) -> &'static str {
@@ -218,6 +210,21 @@ fn rule(kind: ReasonKind) -> &'static str {
         ReasonKind::Locale => "--locale",
         ReasonKind::ThreadCancel => "thread cancellation",
     }
+}
+
+/// A refusal in one line.
+pub(super) fn refusal_line(refusal: &Refusal) -> String {
+    let Refusal {
+        path,
+        secret,
+        locked,
+        reason,
+    } = refusal;
+    let how = match locked {
+        true => "packed with every password locked",
+        false => "left out",
+    };
+    format!("refused: {path}: it holds {secret}: {how}  ({})", phrase(reason))
 }
 
 /// A warning in one line.
@@ -271,7 +278,7 @@ mod tests {
                     0o777,
                     reason(ReasonKind::Needed, Some("/bin/top"), "libc.so.6"),
                 ),
-                "l0777            /x -> lib\\n6  (needed: libc.so.6, by /bin/top)",
+                "l0777            /x -> lib\\n6  (needed by /bin/top as libc.so.6)",
             ),
         ];
         for (entry, expected) in cases {

@@ -3,20 +3,20 @@
 use std::fs;
 use std::path::Path;
 
-use runtime::image::CheckError;
 use runtime::verify::Verified;
 
 use super::args::{SbomArgs, SbomFormat};
-use super::bundle_file;
+use super::bundle_file::{self, unlisted};
 use super::error::CliError;
 use super::output;
 use crate::inventory::Inventory;
-use crate::sbom::{BillOfMaterials, Format, SbomError};
+use crate::listing::ListingError;
+use crate::sbom::{BillOfMaterials, Format};
 
 /// Checks and lists. Each file of the image is checked as it is read.
 pub(super) fn run(args: &SbomArgs) -> Result<(), CliError> {
     let verified = bundle_file::verify(&args.file)?;
-    let inventory = inventory(&args.file, &verified)?;
+    let inventory = bundle_file::inventory(&args.file, &verified)?;
     if inventory.is_none() {
         let file = args.file.display();
         output::note(&format!(
@@ -34,27 +34,10 @@ pub(super) fn run(args: &SbomArgs) -> Result<(), CliError> {
     }
 }
 
-fn inventory(path: &Path, verified: &Verified) -> Result<Option<Inventory>, CliError> {
-    Inventory::read(verified.file(), verified.manifest()).map_err(|source| CliError::Inventory {
-        path: path.to_owned(),
-        source,
-    })
-}
-
 fn read(path: &Path, verified: &Verified, inventory: Option<Inventory>) -> Result<BillOfMaterials, CliError> {
-    let image = verified.image().open().map_err(SbomError::from);
+    let image = verified.image().open().map_err(ListingError::from);
     let bill = image.and_then(|image| BillOfMaterials::new(verified.manifest(), inventory, &image));
-    bill.map_err(|source| {
-        let path = path.to_owned();
-        let check = match &source {
-            SbomError::Image(error) => CheckError::beneath(error),
-            SbomError::TooManyEntries { .. } => None,
-        };
-        match check {
-            Some(source) => CliError::Check { path, source },
-            None => CliError::Sbom { path, source },
-        }
-    })
+    bill.map_err(|source| unlisted(path, source))
 }
 
 fn write(path: &Path, document: &serde_json::Value) -> Result<(), CliError> {

@@ -15,7 +15,6 @@ use super::bundle_file::{self, Signer, unverified};
 use super::error::{CliError, status};
 use super::output::{self, counted};
 use super::progress::Progress;
-use crate::inventory::Inventory;
 
 /// One thing that was checked.
 #[derive(Debug, Serialize)]
@@ -119,6 +118,10 @@ fn check(args: &VerifyArgs, report: &mut Report) -> Result<(), CliError> {
         report.passed("packages", packages);
     }
 
+    if let Some(reasons) = check_reasons(path, &verified).map_err(|error| report.failed("reasons", error))? {
+        report.passed("reasons", reasons);
+    }
+
     if let Some(paths) = check_paths(path, &verified).map_err(|error| report.failed("paths", error))? {
         report.passed("paths", paths);
     }
@@ -168,12 +171,19 @@ fn find_trusted(asked: &[(&Path, PublicKey)], signers: &[PublicKey], store: &Tru
 }
 
 /// The list of packages, where the bundle has one.
-fn check_packages(path: &Path, verified: &Verified) -> Result<Option<String>, CliError> {
-    let inventory = Inventory::read(verified.file(), verified.manifest()).map_err(|source| CliError::Inventory {
-        path: path.to_owned(),
-        source,
-    })?;
+pub(super) fn check_packages(path: &Path, verified: &Verified) -> Result<Option<String>, CliError> {
+    let inventory = bundle_file::inventory(path, verified)?;
     Ok(inventory.map(|inventory| counted(inventory.packages.len() as u64, "package")))
+}
+
+/// The list of reasons, where the bundle has one.
+pub(super) fn check_reasons(path: &Path, verified: &Verified) -> Result<Option<String>, CliError> {
+    if verified.manifest().reasons.is_none() {
+        return Ok(None);
+    }
+    let (_, listing) = bundle_file::list(path, verified)?;
+    let reasons = bundle_file::reasons(path, verified, &listing)?;
+    Ok(reasons.map(|reasons| format!("of {}", counted(reasons.len() as u64, "path"))))
 }
 
 /// The set of the root file system's paths, where the bundle has one.

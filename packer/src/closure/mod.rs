@@ -122,6 +122,7 @@ pub fn plan(rootfs: &Rootfs, request: &Request, extent: &Extent) -> Result<Plan,
         search_path,
         entries,
         warnings,
+        refusals: Vec::new(),
     })
 }
 

@@ -105,6 +105,7 @@ mod tests {
                 .into_iter()
                 .collect::<BTreeMap<_, _>>(),
             warnings: Vec::new(),
+            refusals: Vec::new(),
         }
     }
 

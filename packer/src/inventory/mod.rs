@@ -9,27 +9,21 @@ mod licence;
 use std::collections::{BTreeMap, HashMap};
 
 use bundle::ReadAt;
-use bundle::manifest::{Manifest, SectionRecord};
+use bundle::manifest::Manifest;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::packages::{Ecosystem, Package, Packages};
 use crate::plan::{Node, Plan};
 use crate::rootfs::{RootPath, Rootfs};
+use crate::section;
 
 pub use error::InventoryError;
-
-/// Longest section in bytes: far above that of a whole distribution.
-const MAX_LENGTH: u64 = 16 << 20;
 
 /// Longest section in bytes once it is unpacked.
 const MAX_UNPACKED: usize = 128 << 20;
 
 /// Longest copyright file in bytes.
 const MAX_COPYRIGHT: u64 = 4 << 20;
-
-/// zstd's level: some kilobytes, once.
-const LEVEL: i32 = 19;
 
 /// The packages that the files of a bundle come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,34 +129,21 @@ impl Inventory {
     /// The section: JSON, compressed with zstd.
     ///
     /// # Errors
-    /// [`InventoryError::Encode`].
+    /// [`InventoryError::Section`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, InventoryError> {
-        let fault = |problem: String| InventoryError::Encode { problem };
-        let json = serde_json::to_vec(self).map_err(|error| fault(error.to_string()))?;
-        let mut bytes = Vec::with_capacity(zstd_safe::compress_bound(json.len()));
-        zstd_safe::compress(&mut bytes, &json, LEVEL)
-            .map_err(|code| fault(zstd_safe::get_error_name(code).to_owned()))?;
-        Ok(bytes)
+        Ok(section::encode(self)?)
     }
 
     /// The inventory in the bytes of a section, whose digest was checked.
     ///
     /// # Errors
-    /// [`InventoryError::Content`].
+    /// [`InventoryError::Section`], [`InventoryError::Dependency`].
     pub fn parse(bytes: &[u8]) -> Result<Self, InventoryError> {
-        let fault = |problem: String| InventoryError::Content { problem };
-        let length = zstd_safe::get_frame_content_size(bytes).ok().flatten();
-        let length = length
-            .and_then(|length| usize::try_from(length).ok())
-            .filter(|length| *length <= MAX_UNPACKED)
-            .ok_or_else(|| fault("no zstd frame of an allowed length".to_owned()))?;
-        let mut json = Vec::with_capacity(length);
-        zstd_safe::decompress(&mut json, bytes).map_err(|code| fault(zstd_safe::get_error_name(code).to_owned()))?;
-        let inventory: Self = serde_json::from_slice(&json).map_err(|error| fault(error.to_string()))?;
+        let inventory: Self = section::decode(bytes, MAX_UNPACKED)?;
         let count = inventory.packages.len();
         let mut depends = inventory.packages.iter().flat_map(|package| &package.depends);
         match depends.find(|place| **place >= count) {
-            Some(place) => Err(fault(format!("there is no package {place} to depend on"))),
+            Some(place) => Err(InventoryError::Dependency { place: *place }),
             None => Ok(inventory),
         }
     }
@@ -172,37 +153,10 @@ impl Inventory {
     /// # Errors
     /// [`InventoryError`], where it is not what was signed.
     pub fn read(reader: &impl ReadAt, manifest: &Manifest) -> Result<Option<Self>, InventoryError> {
-        match read_section(reader, manifest)? {
-            Some(bytes) => Self::parse(&bytes).map(Some),
+        match &manifest.packages {
+            Some(record) => Self::parse(&section::read(reader, record)?).map(Some),
             None => Ok(None),
         }
-    }
-}
-
-/// The bytes of the section of packages, once they are known to be those that were signed.
-///
-/// # Errors
-/// [`InventoryError::Read`], [`InventoryError::TooLong`], [`InventoryError::Digest`].
-pub fn read_section(reader: &impl ReadAt, manifest: &Manifest) -> Result<Option<Vec<u8>>, InventoryError> {
-    let Some(SectionRecord { offset, length, sha256 }) = &manifest.packages else {
-        return Ok(None);
-    };
-    let too_long = InventoryError::TooLong { length: *length };
-    let size = usize::try_from(*length)
-        .ok()
-        .filter(|_| *length <= MAX_LENGTH)
-        .ok_or(too_long)?;
-    let mut bytes = vec![0; size];
-    reader
-        .read_exact_at(&mut bytes, *offset)
-        .map_err(|source| InventoryError::Read { source })?;
-    let digest: String = Sha256::digest(&bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    match digest == *sha256 {
-        true => Ok(Some(bytes)),
-        false => Err(InventoryError::Digest),
     }
 }
 
@@ -251,6 +205,28 @@ pub fn path_text(path: &[u8]) -> String {
         text.extend(chunk.invalid().iter().map(|byte| format!("%{byte:02X}")));
     }
     text
+}
+
+/// The path in the words of [`path_text`]; what is no percent-encoding stays as it is.
+pub fn from_path_text(text: &str) -> Vec<u8> {
+    let mut path = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.get(..2).filter(|_| *first == b'%');
+        let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                path.push(byte);
+                rest = &behind[2..];
+            }
+            None => {
+                path.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    path
 }
 
 #[cfg(test)]

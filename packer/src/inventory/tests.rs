@@ -1,4 +1,5 @@
 use super::*;
+use crate::section::SectionError;
 
 fn sample() -> Inventory {
     Inventory {
@@ -64,6 +65,7 @@ fn paths_are_text_without_loss() {
         (b"/\xff\xc3\xbc", "/%FF\u{fc}"),
     ] {
         assert_eq!(path_text(path), text);
+        assert_eq!(from_path_text(text), path);
     }
 }
 
@@ -89,7 +91,7 @@ fn the_golden_bundle_is_read_as_it_was() {
     bytes.truncate(last);
     assert!(matches!(
         Inventory::read(&bytes, &manifest),
-        Err(InventoryError::Read { .. })
+        Err(InventoryError::Section(SectionError::Read { .. }))
     ));
     let without = Manifest {
         packages: None,

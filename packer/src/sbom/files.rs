@@ -4,8 +4,8 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use squashfs::{Image, Inode, Kind, ReadAt};
 
-use super::SbomError;
 use crate::inventory::path_text;
+use crate::listing::{Listing, ListingError};
 
 /// A regular file of the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,32 +24,17 @@ pub struct FileRecord {
 const BUFFER: usize = 1 << 20;
 
 /// Reads all regular files of the image, sorted by path. `entries` is the number of entries that the manifest says it has.
-pub(super) fn read_all(image: &Image<impl ReadAt>, entries: u64) -> Result<Vec<FileRecord>, SbomError> {
-    let mut files = Vec::new();
-    let mut pending = vec![(Vec::new(), image.inode(image.root())?)];
-    let mut seen: u64 = 0;
-    while let Some((path, directory)) = pending.pop() {
-        for entry in image.read_dir(&directory, 0)? {
-            let entry = entry?;
-            seen += 1;
-            if seen > entries {
-                return Err(SbomError::TooManyEntries { entries });
-            }
-            let inode = image.inode(entry.inode_ref)?;
-            let name: &[u8] = &entry.name;
-            let path = [path.as_slice(), b"/", name].concat();
-            match inode.kind {
-                Kind::Directory => pending.push((path, inode)),
-                Kind::File => files.push(read(image, &path, &inode)?),
-                _ => {}
-            }
-        }
-    }
+pub(super) fn read_all(image: &Image<impl ReadAt>, entries: u64) -> Result<Vec<FileRecord>, ListingError> {
+    let listing = Listing::read(image, entries)?;
+    let files = listing.iter().filter(|(_, inode)| inode.kind == Kind::File);
+    let mut files: Vec<FileRecord> = files
+        .map(|(path, inode)| read(image, path.as_bytes(), inode))
+        .collect::<Result<_, _>>()?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
 }
 
-fn read(image: &Image<impl ReadAt>, path: &[u8], inode: &Inode) -> Result<FileRecord, SbomError> {
+fn read(image: &Image<impl ReadAt>, path: &[u8], inode: &Inode) -> Result<FileRecord, ListingError> {
     let (mut sha1, mut sha256) = (Sha1::new(), Sha256::new());
     let mut buffer = vec![0; BUFFER.min(usize::try_from(inode.size).unwrap_or(BUFFER).max(1))];
     let mut offset = 0;

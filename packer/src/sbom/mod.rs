@@ -4,7 +4,6 @@
 //! document: times are the bundle's, names are made of its digests.
 
 mod cyclonedx;
-mod error;
 mod files;
 mod purl;
 mod spdx;
@@ -17,9 +16,9 @@ use sha2::{Digest, Sha256};
 use squashfs::{Image, ReadAt};
 
 use crate::inventory::Inventory;
+use crate::listing::ListingError;
 use files::hex;
 
-pub use error::SbomError;
 pub use files::FileRecord;
 
 /// The program that makes the documents.
@@ -58,12 +57,12 @@ impl BillOfMaterials {
     /// Reads every file of the image.
     ///
     /// # Errors
-    /// [`SbomError`].
+    /// [`ListingError`].
     pub fn new(
         manifest: &Manifest,
         inventory: Option<Inventory>,
         image: &Image<impl ReadAt>,
-    ) -> Result<Self, SbomError> {
+    ) -> Result<Self, ListingError> {
         let inventory = inventory.unwrap_or_default();
         let owners: HashMap<&str, usize> = inventory
             .packages

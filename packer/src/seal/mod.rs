@@ -17,6 +17,7 @@ use crate::inventory::{Inventory, InventoryError};
 use crate::known_paths::KnownPaths;
 use crate::options::PackOptions;
 use crate::plan::{self, Node, Plan};
+use crate::reasons::{Reasons, ReasonsError};
 use crate::rootfs::{RootPath, Rootfs};
 use crate::stubs::Stub;
 
@@ -54,6 +55,8 @@ pub enum SealError {
     },
     /// The manifest would not be valid.
     Manifest(ManifestError),
+    /// The reasons cannot be written down.
+    Reasons(ReasonsError),
     /// The set of the root file system's paths.
     KnownPaths(PathSetError),
 }
@@ -80,6 +83,7 @@ impl SealError {
             Self::Bundle(error) => error.hint(),
             Self::EntryName { .. } => Some("give the command under another name, such as a symbolic link to it".into()),
             Self::Manifest(_) => None,
+            Self::Reasons(error) => error.hint(),
             Self::KnownPaths(_) => Some("leave the set out with --no-paths".into()),
         }
     }
@@ -93,6 +97,7 @@ impl fmt::Display for SealError {
             Self::Bundle(error) => error.fmt(f),
             Self::EntryName { path } => write!(f, "{path}: the path of the command is not UTF-8"),
             Self::Manifest(error) => write!(f, "cannot write the manifest: {error}"),
+            Self::Reasons(error) => error.fmt(f),
             Self::KnownPaths(error) => error.fmt(f),
         }
     }
@@ -115,6 +120,12 @@ impl From<ImageError> for SealError {
 impl From<ManifestError> for SealError {
     fn from(error: ManifestError) -> Self {
         Self::Manifest(error)
+    }
+}
+
+impl From<ReasonsError> for SealError {
+    fn from(error: ReasonsError) -> Self {
+        Self::Reasons(error)
     }
 }
 
@@ -187,11 +198,16 @@ fn write(
         Ok(packages) => (packages, None),
         Err(fault) => (None, Some(fault)),
     };
+    let reasons = options.reasons.then(|| Reasons::of(plan)?.to_bytes()).transpose()?;
     manifest.packages = packages.as_ref().map(|_| SectionRecord::default());
+    manifest.reasons = reasons.as_ref().map(|_| SectionRecord::default());
     manifest.paths = known.as_ref().map(|_| SectionRecord::default());
     let mut writer = BundleWriter::create(output.file(), stub.bytes(), manifest.capacity()?)?;
     if let Some(packages) = packages {
         writer.packages(packages);
+    }
+    if let Some(reasons) = reasons {
+        writer.reasons(reasons);
     }
     let mut unknown = Vec::new();
     if let Some(known) = known {

@@ -93,6 +93,7 @@ pub(crate) fn plan_of(root: &Path) -> Plan {
         search_path: "/usr/bin:/bin".to_owned(),
         entries,
         warnings: Vec::new(),
+        refusals: Vec::new(),
     }
 }
 
