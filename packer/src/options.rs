@@ -133,6 +133,8 @@ pub struct Asked {
     pub closure: String,
     /// `--no-evidence`.
     pub no_evidence: Vec<String>,
+    /// `--allow`.
+    pub allow: Vec<String>,
     /// `--rules`.
     pub rules: Vec<PathBuf>,
     /// `--locale`.
@@ -315,6 +317,7 @@ impl Asked {
         self.include
             .iter()
             .chain(&self.exclude)
+            .chain(&self.allow)
             .try_for_each(|pattern| check_pattern(pattern))?;
         self.env.iter().try_for_each(|variable| check_variable(variable))?;
         let workdir = self.workdir.as_deref().map(workdir).transpose()?;
@@ -329,6 +332,7 @@ impl Asked {
                 entry_points: entry_point::requests(&self.entry_points)?,
                 include: self.include,
                 exclude: self.exclude,
+                allow: self.allow,
                 traces: Vec::new(),
                 misses: Vec::new(),
                 workdir: workdir.as_deref().map(RootPath::new),

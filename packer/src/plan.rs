@@ -295,8 +295,6 @@ pub enum WarningKind {
     Skipped,
     /// Something works only under a condition, such as a working directory.
     Condition,
-    /// A file with secrets (password hashes, private keys, …) that a wildcard would have taken along: it was left out.
-    Secret,
     /// Something that was needed holds a secret and was refused.
     Refused,
     /// A file with more than one name in the plan: the app sees as many files.

@@ -36,7 +36,7 @@ Examples:
 
 Exit status:
   0  done
-  1  failed: a file cannot be read or written, the disk is full, …
+  1  failed: a file cannot be read or written, the disk is full, a secret was asked for without --allow, …
   2  the command line makes no sense
   3  not a bundle, truncated, unsigned, of a newer format, or not what was signed
   4  a valid bundle, signed by nobody you trust
@@ -170,6 +170,10 @@ pub(super) struct RecipeArgs {
     /// Leave out what matches, whatever needs it (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub(super) exclude: Vec<String>,
+    /// Let in what matches although it holds a secret: keys, tokens, password hashes, histories (repeatable). What it matches comes
+    /// only if something brings it
+    #[arg(long, value_name = "GLOB")]
+    pub(super) allow: Vec<String>,
     /// Take along what a trace names, with all that the programs among it need: see `polecat trace` (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Vec<PathBuf>,
@@ -457,6 +461,7 @@ impl RecipeArgs {
             entry_points: self.entry_points,
             include: self.include,
             exclude: self.exclude,
+            allow: self.allow,
             closure: self.closure,
             no_evidence: self.no_evidence,
             rules: self.rules,

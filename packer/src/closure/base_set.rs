@@ -7,10 +7,11 @@ use nix::errno::Errno;
 use super::command;
 use super::error::ClosureError;
 use super::follow::{Demand, Follow};
+use super::guard::without_hashes;
 use super::{base, known, terminfo};
 use crate::elf::{ElfFacts, is_absence};
 use crate::ldso::Loader;
-use crate::plan::{Node, Reason, ReasonKind, WarningKind};
+use crate::plan::{Node, Reason, ReasonKind, Secret, WarningKind};
 use crate::rootfs::{Kind, Last, RootPath};
 
 /// Files of `/etc` that libc and everyday programs read, a few kilobytes in all. Missing ones are missing. No secrets: shadow and
@@ -177,40 +178,10 @@ fn hide_password_hashes(follow: &mut Follow<'_>) -> Result<(), ClosureError> {
         }
         let contents = follow.rootfs().read_file(&place.path, MAX_ETC)?;
         if let Some(without) = without_hashes(&contents, b"x") {
-            follow.entries.replace_contents(&place.path, without);
+            follow.entries.lock(&place.path, Secret::PasswordHashes, without);
         }
     }
     Ok(())
-}
-
-/// `/etc/shadow` or `/etc/gshadow` with every password locked, for programs that want it to be there.
-pub(super) fn add_locked(follow: &mut Follow<'_>, path: &RootPath, reason: &Reason) -> Result<(), ClosureError> {
-    let contents = match follow.rootfs().read_file(path, MAX_ETC) {
-        Ok(contents) => contents,
-        Err(error) if is_absence(error.errno()) || error.errno() == Errno::EACCES => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    let contents = without_hashes(&contents, b"*").unwrap_or(contents);
-    follow.entries.add(path.as_bytes(), reason)?;
-    follow.entries.replace_contents(path, contents);
-    Ok(())
-}
-
-/// The lines with `locked` in place of each hash; none where there is no hash. `*`, `!` and the empty field are no hashes.
-fn without_hashes(contents: &[u8], locked: &[u8]) -> Option<Vec<u8>> {
-    let mut hidden = false;
-    let lines: Vec<Vec<u8>> = contents
-        .split(|&byte| byte == b'\n')
-        .map(|line| {
-            let mut fields: Vec<&[u8]> = line.split(|&byte| byte == b':').collect();
-            if let Some(password) = fields.get_mut(1).filter(|password| password.len() > 2) {
-                *password = locked;
-                hidden = true;
-            }
-            fields.join(&b':')
-        })
-        .collect();
-    hidden.then(|| lines.join(&b'\n'))
 }
 
 /// Caches, preload lists and path files of the loaders.
@@ -355,26 +326,6 @@ fn add_locale(follow: &mut Follow<'_>) -> Result<(), ClosureError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hashes_are_hidden() {
-        for (contents, expected) in [
-            ("root:x:0:0::/root:/bin/sh\nbin:*:1:1:::\n+::::::\n", None),
-            (
-                "root:$6$abc$def:0:0::/root:/bin/sh\nann:x:1:\n",
-                Some("root:x:0:0::/root:/bin/sh\nann:x:1:\n"),
-            ),
-            ("wheel:aB3dEf:10:ann\n", Some("wheel:x:10:ann\n")),
-            ("locked:!!:1:\n", None),
-            ("", None),
-        ] {
-            assert_eq!(
-                without_hashes(contents.as_bytes(), b"x").as_deref(),
-                expected.map(str::as_bytes),
-                "{contents}"
-            );
-        }
-    }
 
     #[test]
     fn services_of_nsswitch() {

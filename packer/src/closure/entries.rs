@@ -1,9 +1,12 @@
 //! The entries of the plan as they are brought in: each path with every link and directory on the way to it.
 
+mod refusals;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::guard::{Guard, Verdict};
 use crate::elf::is_absence;
-use crate::plan::{Entry, Node, Reason, ReasonKind, Warning, WarningKind};
+use crate::plan::{Entry, Node, Reason, ReasonKind, Refusal, Warning, WarningKind};
 use crate::rootfs::{
     KERNEL_DIRECTORIES, Kind, Last, Metadata, Pattern, Resolution, RootPath, Rootfs, RootfsError, printable,
 };
@@ -36,16 +39,20 @@ fn hidden_by(path: &RootPath, kind: Kind) -> Option<String> {
 pub(super) struct Entries<'a> {
     rootfs: &'a Rootfs,
     excluded: Vec<Pattern>,
+    guard: Guard<'a>,
+    refusals: BTreeMap<RootPath, Refusal>,
     entries: BTreeMap<RootPath, Entry>,
     warnings: Vec<Warning>,
     warned: BTreeSet<(WarningKind, RootPath, String)>,
 }
 
 impl<'a> Entries<'a> {
-    pub(super) fn new(rootfs: &'a Rootfs, excluded: Vec<Pattern>) -> Self {
+    pub(super) fn new(rootfs: &'a Rootfs, excluded: Vec<Pattern>, allowed: Vec<Pattern>) -> Self {
         Self {
             rootfs,
             excluded,
+            guard: Guard::new(rootfs, allowed),
+            refusals: BTreeMap::new(),
             entries: BTreeMap::new(),
             warnings: Vec::new(),
             warned: BTreeSet::new(),
@@ -56,8 +63,8 @@ impl<'a> Entries<'a> {
         self.rootfs
     }
 
-    pub(super) fn finish(self) -> (BTreeMap<RootPath, Entry>, Vec<Warning>) {
-        (self.entries, self.warnings)
+    pub(super) fn finish(self) -> (BTreeMap<RootPath, Entry>, Vec<Warning>, Vec<Refusal>) {
+        (self.entries, self.warnings, self.refusals.into_values().collect())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -121,13 +128,14 @@ impl<'a> Entries<'a> {
             Err(error) => return Err(error),
         };
         self.add_way(&asked, &asked.path)?;
-        if !self.insert(&asked.path, asked.metadata, reason.clone())? {
+        if !self.insert_as(&RootPath::new(path), &asked.path, asked.metadata, reason.clone())? {
             return Ok(None);
         }
-        if asked.metadata.kind != Kind::Symlink {
-            return Ok(Some(asked));
+        match asked.metadata.kind {
+            Kind::Symlink if self.is_link(&asked.path) => self.add_targets(path, asked),
+            Kind::Symlink => Ok(None),
+            _ => Ok(Some(asked)),
         }
-        self.add_targets(path, asked)
     }
 
     /// Adds what is at `path`, if anything; a link without its target.
@@ -166,11 +174,18 @@ impl<'a> Entries<'a> {
             };
             at = self.rootfs.resolve(next, Last::Keep)?;
             self.add_way(&at, &at.path)?;
-            if !self.insert(&at.path, at.metadata, reason)? {
+            let is_packed = self.insert(&at.path, at.metadata, reason)?;
+            if !is_packed || at.metadata.kind == Kind::Symlink && !self.is_link(&at.path) {
                 return Ok(None);
             }
         }
         Ok(Some(at))
+    }
+
+    /// Is a link packed as one, and not as a file without the secret that it leads to?
+    fn is_link(&self, path: &RootPath) -> bool {
+        let entry = self.entries.get(path);
+        entry.is_some_and(|entry| matches!(entry.node, Node::Symlink { .. }))
     }
 
     /// Adds the links and directories that were passed through.
@@ -200,6 +215,17 @@ impl<'a> Entries<'a> {
 
     /// Inserts one path, which has no links on the way to it, and its parents. False where it is not packed.
     fn insert(&mut self, path: &RootPath, metadata: Metadata, reason: Reason) -> Result<bool, RootfsError> {
+        self.insert_as(path, path, metadata, reason)
+    }
+
+    /// The same for a path that was asked for by another name, through links.
+    fn insert_as(
+        &mut self,
+        asked: &RootPath,
+        path: &RootPath,
+        mut metadata: Metadata,
+        reason: Reason,
+    ) -> Result<bool, RootfsError> {
         if self.entries.contains_key(path) {
             return Ok(true);
         }
@@ -219,13 +245,23 @@ impl<'a> Entries<'a> {
         {
             return Ok(false);
         }
-        let node = match metadata.kind {
-            Kind::File => Node::File { size: metadata.size },
-            Kind::Directory => Node::Directory,
-            Kind::Symlink => Node::Symlink {
+        let verdict = self.guard.judge(path, asked, &metadata)?;
+        if let Verdict::Refused(secret) = verdict {
+            self.refuse(path, secret, false, reason);
+            return Ok(false);
+        }
+        let node = match (metadata.kind, verdict) {
+            (_, Verdict::Locked(contents, secret)) => {
+                metadata = self.rootfs.resolve(path.as_bytes(), Last::Follow)?.metadata;
+                self.refuse(path, secret, true, reason.clone());
+                Node::Synthetic { contents }
+            }
+            (Kind::File, _) => Node::File { size: metadata.size },
+            (Kind::Directory, _) => Node::Directory,
+            (Kind::Symlink, _) => Node::Symlink {
                 target: self.rootfs.read_link(path)?,
             },
-            Kind::Device | Kind::Fifo | Kind::Socket => {
+            (Kind::Device | Kind::Fifo | Kind::Socket, _) => {
                 self.warn(
                     WarningKind::Skipped,
                     path,
@@ -323,13 +359,6 @@ impl<'a> Entries<'a> {
             );
         }
         Ok(())
-    }
-
-    /// Replaces the bytes of a file that is in the plan.
-    pub(super) fn replace_contents(&mut self, path: &RootPath, contents: Vec<u8>) {
-        if let Some(entry) = self.entries.get_mut(path) {
-            entry.node = Node::Synthetic { contents };
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::elf::ElfError;
 use crate::ldso::LoaderError;
+use crate::plan::Secret;
 use crate::rootfs::{PatternError, RootPath, RootfsError, printable};
 
 /// Why there is no plan.
@@ -56,6 +57,13 @@ pub enum ClosureError {
         path: RootPath,
         /// The pattern that excludes it.
         pattern: String,
+    },
+    /// What was asked for by name holds a secret, and nobody let it in.
+    Refused {
+        /// Where it is.
+        path: RootPath,
+        /// What it holds.
+        secret: Secret,
     },
     /// One of these about a program of `--also` instead of the command.
     Also(Box<ClosureError>),
@@ -119,6 +127,7 @@ impl ClosureError {
                 ..
             } => Some("begin a script with #! and its interpreter".into()),
             Self::CommandExcluded { .. } => Some("narrow that --exclude so that it leaves the program in".into()),
+            Self::Refused { path, .. } => Some(format!("--allow {path}, if whoever gets the bundle may have it")),
             Self::NotAProgram { .. } => None,
             Self::Dangling { .. }
             | Self::Interpreter {
@@ -175,6 +184,7 @@ impl ClosureError {
                 write!(f, "interpreter of {program}: {}: {fault}", printable(interpreter))
             }
             Self::CommandExcluded { path, pattern } => write!(f, "{role}{path}: excluded by {pattern}"),
+            Self::Refused { path, secret } => write!(f, "{path}: refused: it holds {secret}"),
             Self::Also(error) => error.write("--also ", f),
             Self::EntryPoint { name, error } => error.write(&format!("--as {name}="), f),
         }

@@ -2,7 +2,6 @@
 
 use super::error::ClosureError;
 use super::follow::{Demand, Follow, Kinds};
-use super::secrets;
 use crate::elf::{ElfError, is_absence};
 use crate::plan::{Reason, ReasonKind, WarningKind};
 use crate::rootfs::{Kind, Last, Pattern, Resolution, RootPath};
@@ -27,7 +26,7 @@ pub(super) fn add(follow: &mut Follow<'_>, pattern: &Pattern) -> Result<(), Clos
         by: None,
         detail: pattern.text().to_owned(),
     };
-    let named = RootPath::new(pattern.text());
+    let (mut asked, mut refused) = (0, Vec::new());
     for path in matched {
         let mut tree = Vec::new();
         rootfs.descend(&path, &mut tree)?;
@@ -42,19 +41,21 @@ pub(super) fn add(follow: &mut Follow<'_>, pattern: &Pattern) -> Result<(), Clos
         }
         tree.sort_unstable();
         for path in tree {
-            let secret = match path == named {
-                true => None,
-                false => secrets::behind(rootfs, path.as_bytes())?,
-            };
-            if let Some(secret) = secret {
-                let message = "left out: it holds secrets (try: --include with its path, without wildcards)";
-                follow.entries.warn(WarningKind::Secret, &secret, message);
-                continue;
-            }
             add_path(follow, &path, &reason)?;
+            if rootfs.lstat(&path)?.kind != Kind::Directory {
+                asked += 1;
+                refused.extend(follow.entries.refusal(&path).cloned());
+            }
         }
     }
-    Ok(())
+    // Of many files those that are secrets stay behind; whoever names nothing but secrets wants them.
+    match refused.first() {
+        Some(refusal) if refused.len() == asked => Err(ClosureError::Refused {
+            path: refusal.path.clone(),
+            secret: refusal.secret,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Adds one path and, where it is a program or a library, what it needs.

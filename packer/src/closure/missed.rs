@@ -7,7 +7,7 @@ use super::broad::is_broad;
 use super::error::ClosureError;
 use super::extend::is_shared;
 use super::follow::Follow;
-use super::{include, secrets};
+use super::include;
 use crate::elf::is_absence;
 use crate::plan::{Reason, ReasonKind, WarningKind};
 use crate::rootfs::{Kind, Last, Resolution, RootPath, RootfsError, printable};
@@ -37,12 +37,12 @@ fn add_path(follow: &mut Follow<'_>, path: &[u8], reason: &Reason) -> Result<boo
     let Some(place) = look(follow, path, Last::Keep)? else {
         return Ok(false);
     };
-    if is_left(follow, path)? {
-        return Ok(true);
-    }
     let end = look(follow, path, Last::Follow)?;
     // By the path as it was looked for, for the links on the way; by the paths behind them, for what is there.
-    follow.entries.add(path, reason)?;
+    if follow.entries.add(path, reason)?.is_none() {
+        // Nobody who gets the bundle is to see it.
+        return Ok(true);
+    }
     let mut paths = vec![place.path];
     if let Some(end) = end {
         if end.metadata.kind == Kind::Directory {
@@ -52,9 +52,7 @@ fn add_path(follow: &mut Follow<'_>, path: &[u8], reason: &Reason) -> Result<boo
     }
     paths.sort_unstable();
     for path in paths {
-        if !is_left(follow, path.as_bytes())? {
-            include::add_path(follow, &path, reason)?;
-        }
+        include::add_path(follow, &path, reason)?;
     }
     Ok(true)
 }
@@ -66,16 +64,6 @@ fn look(follow: &Follow<'_>, path: &[u8], last: Last) -> Result<Option<Resolutio
         Err(error) if is_absence(error.errno()) || error.errno() == Errno::EACCES => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Whether it, or what it leads to, is left where it is, since nobody who gets the bundle is to see it.
-fn is_left(follow: &mut Follow<'_>, path: &[u8]) -> Result<bool, ClosureError> {
-    let secret = secrets::behind(follow.rootfs(), path)?;
-    if let Some(secret) = &secret {
-        let message = "left out though it was missed: it holds secrets (try: --include with its path)";
-        follow.entries.warn(WarningKind::Secret, secret, message);
-    }
-    Ok(secret.is_some())
 }
 
 /// What a program that missed the directory would have found in it: everything; only its entries where many share it, and of one that holds

@@ -12,13 +12,13 @@ mod entry_points;
 mod error;
 mod extend;
 mod follow;
+mod guard;
 mod hard_links;
 mod include;
 mod missed;
 mod privileges;
 mod processes;
 mod script;
-mod secrets;
 mod terminfo;
 mod traced;
 mod workdir;
@@ -50,6 +50,8 @@ pub struct Request {
     pub include: Vec<String>,
     /// Globs of absolute paths to leave out, whatever asks for them.
     pub exclude: Vec<String>,
+    /// Globs of absolute paths that may come although they hold secrets.
+    pub allow: Vec<String>,
     /// What the command was seen to use; programs and libraries in it get their own closure.
     pub traces: Vec<Trace>,
     /// What a bundle of the root file system was found to miss; programs and libraries in it get their own closure.
@@ -74,7 +76,7 @@ pub struct EntryRequest {
 pub fn plan(rootfs: &Rootfs, request: &Request, extent: &Extent) -> Result<Plan, ClosureError> {
     let search_path = command::search_path(rootfs)?;
     let store = ElfStore::new(rootfs);
-    let entries = Entries::new(rootfs, patterns(&request.exclude)?);
+    let entries = Entries::new(rootfs, patterns(&request.exclude)?, patterns(&request.allow)?);
     let mut follow = Follow::new(&store, entries, &search_path);
 
     let entry = command::find(rootfs, request.command.as_bytes(), &search_path)?;
@@ -113,7 +115,9 @@ pub fn plan(rootfs: &Rootfs, request: &Request, extent: &Extent) -> Result<Plan,
         workdir::check(&mut follow.entries, directory)?;
     }
 
-    let (entries, warnings) = follow.finish();
+    follow.entries.warn_of_unused_allowances();
+
+    let (entries, warnings, refusals) = follow.finish();
     Ok(Plan {
         rootfs: rootfs.path().to_owned(),
         entry,
@@ -122,7 +126,7 @@ pub fn plan(rootfs: &Rootfs, request: &Request, extent: &Extent) -> Result<Plan,
         search_path,
         entries,
         warnings,
-        refusals: Vec::new(),
+        refusals,
     })
 }
 

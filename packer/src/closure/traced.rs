@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use super::broad::is_broad;
 use super::error::ClosureError;
 use super::follow::{Demand, Follow, Kinds};
-use super::secrets;
 use crate::elf::is_absence;
 use crate::plan::{Reason, ReasonKind, WarningKind};
 use crate::rootfs::{Kind, Last, Resolution, RootPath, printable};
@@ -42,15 +41,15 @@ fn add_path(follow: &mut Follow<'_>, path: &[u8], kinds: &BTreeSet<TraceKind>) -
         by: None,
         detail: kinds_told.join(", "),
     };
-    let asked = match follow.rootfs().resolve(path, Last::Keep) {
-        Ok(asked) => asked,
+    match follow.rootfs().resolve(path, Last::Keep) {
+        Ok(_) => {}
         Err(error) if is_absence(error.errno()) => {
             warn_gone(follow, path, &reason.detail);
             return Ok(());
         }
         Err(error) => return Err(error.into()),
-    };
-    let Some(place) = add_unless_secret(follow, path, &asked, &reason)? else {
+    }
+    let Some(place) = follow.entries.add(path, &reason)? else {
         return Ok(());
     };
     match place.metadata.kind {
@@ -69,30 +68,6 @@ fn warn_gone(follow: &mut Follow<'_>, path: &[u8], kinds: &str) {
     }
     let message = format!("is in a trace ({kinds}), but not in the root file system");
     follow.entries.warn(WarningKind::Gone, &RootPath::new(path), message);
-}
-
-/// Adds what `path` leads to, if it is to be seen by whoever gets the bundle.
-fn add_unless_secret(
-    follow: &mut Follow<'_>,
-    path: &[u8],
-    asked: &Resolution,
-    reason: &Reason,
-) -> Result<Option<Resolution>, ClosureError> {
-    let end = match follow.rootfs().resolve(path, Last::Follow) {
-        Ok(end) => Some(end),
-        Err(error) if is_absence(error.errno()) => None,
-        Err(error) => return Err(error.into()),
-    };
-    let secret = [Some(asked), end.as_ref()]
-        .into_iter()
-        .flatten()
-        .find(|place| place.metadata.kind != Kind::Directory && secrets::is_secret(&place.path));
-    if let Some(secret) = secret {
-        let message = "left out though it was traced: it holds secrets (try: --include with its path)";
-        follow.entries.warn(WarningKind::Secret, &secret.path, message);
-        return Ok(None);
-    }
-    Ok(follow.entries.add(path, reason)?)
 }
 
 /// What an ELF file that was opened needs: it was loaded, or will be.
@@ -129,8 +104,7 @@ fn add_listed(follow: &mut Follow<'_>, directory: &RootPath) -> Result<(), Closu
     };
     for name in names {
         let path = directory.join(name);
-        let asked = rootfs.resolve(path.as_bytes(), Last::Keep)?;
-        let Some(place) = add_unless_secret(follow, path.as_bytes(), &asked, &reason)? else {
+        let Some(place) = follow.entries.add(path.as_bytes(), &reason)? else {
             continue;
         };
         if place.metadata.kind == Kind::File {

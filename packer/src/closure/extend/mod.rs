@@ -9,13 +9,11 @@ mod scripts;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::base_set;
 use super::error::ClosureError;
 use super::follow::{Demand, Follow, Kinds};
-use super::secrets;
 use crate::evidence::EvidenceKind;
 use crate::packages::Packages;
-use crate::plan::{Reason, WarningKind};
+use crate::plan::Reason;
 use crate::rootfs::{Kind, RootPath, RootfsError};
 use crate::rules::RuleSet;
 
@@ -139,16 +137,8 @@ fn add_tree(
     Ok(())
 }
 
-/// Adds one path as data. Secrets stay behind.
+/// Adds one path as data.
 fn add_data(follow: &mut Follow<'_>, path: &RootPath, reason: &Reason) -> Result<(), ClosureError> {
-    if matches!(path.as_bytes(), b"/etc/shadow" | b"/etc/gshadow") {
-        return base_set::add_locked(follow, path, reason);
-    }
-    if secrets::is_secret(path) {
-        let message = "left out: it holds secrets (try: --include with its path, without wildcards)";
-        follow.entries.warn(WarningKind::Secret, path, message);
-        return Ok(());
-    }
     if !is_readable(follow, path)? {
         return Ok(());
     }

@@ -17,7 +17,7 @@ use super::processes::Program;
 use super::script::{DEPTH_MAX, LINE_MAX, Shebang};
 use crate::elf::{ElfError, ElfFacts, ElfStore, FileType, Target, is_absence};
 use crate::ldso::{Loader, LoaderError};
-use crate::plan::{Entry, Reason, ReasonKind, Warning, WarningKind};
+use crate::plan::{Entry, Reason, ReasonKind, Refusal, Warning, WarningKind};
 use crate::rootfs::{Kind, Last, Resolution, RootPath, Rootfs, RootfsError, errno_of, printable};
 
 /// How much depends on a program.
@@ -84,7 +84,7 @@ impl<'a> Follow<'a> {
         self.store.rootfs()
     }
 
-    pub(super) fn finish(self) -> (BTreeMap<RootPath, Entry>, Vec<Warning>) {
+    pub(super) fn finish(self) -> (BTreeMap<RootPath, Entry>, Vec<Warning>, Vec<Refusal>) {
         self.entries.finish()
     }
 
@@ -134,7 +134,14 @@ impl<'a> Follow<'a> {
                 pattern: pattern.to_owned(),
             });
         }
-        self.program(path.as_bytes(), reason, Demand::Required, 0)
+        self.program(path.as_bytes(), reason, Demand::Required, 0)?;
+        match self.entries.refusal(path).filter(|refusal| !refusal.locked) {
+            Some(Refusal { path, secret, .. }) => Err(ClosureError::Refused {
+                path: path.clone(),
+                secret: *secret,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Adds a program with all it needs to be started. `path` leads to it.

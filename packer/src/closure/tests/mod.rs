@@ -17,6 +17,7 @@ mod base_set;
 mod commands;
 mod contents;
 mod extend;
+mod guard;
 mod misses;
 mod traces;
 

@@ -26,6 +26,7 @@ fn tree() -> Tree {
     tree.file("/opt/interpreter", static_program().build(), 0o755);
     tree.file("/opt/data", "x", 0o644);
     tree.file("/etc/shadow", "root:hash", 0o600);
+    tree.file("/root/.netrc", "login me", 0o600);
     tree.link("data", "/opt/link");
     tree.link("plugins", "/opt/linked");
     tree.link("/etc/shadow", "/opt/hidden");
@@ -89,15 +90,13 @@ fn by_dots_that_the_kernel_would_follow() {
 }
 
 #[test]
-fn what_is_gone_or_secret_is_told() {
+fn what_is_gone_is_told() {
     let tree = tree();
-    let cases: [(&str, &[(WarningKind, &str)]); 6] = [
+    let cases: [(&str, &[(WarningKind, &str)]); 4] = [
         ("/gone", &[(WarningKind::Gone, "/gone")]),
         ("/opt/data/below", &[(WarningKind::Gone, "/opt/data/below")]),
         // The runtime makes it.
         ("/etc/resolv.conf", &[]),
-        ("/etc/shadow", &[(WarningKind::Secret, "/etc/shadow")]),
-        ("/opt/hidden", &[(WarningKind::Secret, "/etc/shadow")]),
         ("/proc/self/maps", &[(WarningKind::Gone, "/proc/self/maps")]),
     ];
     for (path, expected) in cases {
@@ -112,6 +111,25 @@ fn what_is_gone_or_secret_is_told() {
             .map(|(kind, path)| (*kind, (*path).to_owned()))
             .collect();
         assert_eq!(told, expected, "{path}");
-        assert!(!plan.entries.contains_key(&RootPath::new("/etc/shadow")), "{path}");
+    }
+}
+
+#[test]
+fn secrets_stay_behind_although_they_were_used() {
+    let tree = tree();
+    for (path, refused, locked) in [
+        ("/etc/shadow", "/etc/shadow", true),
+        ("/opt/hidden", "/etc/shadow", true),
+        ("/root/.netrc", "/root/.netrc", false),
+    ] {
+        let plan = tree.plan(&traced(&[(path, TraceKind::Open)]));
+        let [refusal] = plan.refusals.as_slice() else {
+            panic!("{path}: {:?}", plan.refusals)
+        };
+        assert_eq!((refusal.path.to_string().as_str(), refusal.locked), (refused, locked));
+        match plan.entries.get(&RootPath::new(refused)).map(|entry| &entry.node) {
+            Some(Node::Synthetic { contents }) => assert_eq!(contents, b"root:*"),
+            node => assert!(node.is_none() && !locked, "{path}: {node:?}"),
+        }
     }
 }
