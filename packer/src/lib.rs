@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod closure;
+pub mod difference;
 pub mod elf;
 pub mod evidence;
 pub mod export;

@@ -11,8 +11,8 @@ pub(super) use format::FormatArg;
 use crate::options::{Asked, Format};
 
 /// Words that are verbs when they come first. Everything else begins the form without a verb, which packs.
-const VERBS: [&str; 11] = [
-    "pack", "plan", "why", "trace", "inspect", "verify", "extract", "sbom", "sign", "key", "help",
+const VERBS: [&str; 12] = [
+    "pack", "plan", "why", "diff", "trace", "inspect", "verify", "extract", "sbom", "sign", "key", "help",
 ];
 
 /// Options that mean the same to every verb that has them.
@@ -43,6 +43,7 @@ Exit status:
   5  the command, or a file without which it cannot start, is not in the root file system, is excluded, or is hidden when it runs;
      the path that `polecat why` is asked about is not in the bundle
   6  a command of the build script failed
+`polecat diff` ends as diff(1) does: 0 the same, 1 different, 2 failed.
 
 Files and variables:
   ~/.config/polecat/signing.key        your key, made at first use; its public half lies beside it (XDG_CONFIG_HOME moves both)
@@ -86,6 +87,8 @@ pub(super) enum Verb {
     Plan(PlanArgs),
     /// Say why a path is in a bundle: the chain of reasons from the command down to it
     Why(WhyArgs),
+    /// Compare two bundles: files, packages, permissions, start, signers and sizes
+    Diff(DiffArgs),
     /// Run a command of a root file system and write down which of its files it uses
     Trace(TraceArgs),
     /// Say what a bundle holds and who signed it
@@ -268,6 +271,26 @@ pub(super) struct WhyArgs {
     /// Path inside it, as the program sees it
     pub(super) path: PathBuf,
     /// Print the chain as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `polecat diff`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Both bundles are checked as far as they are read; whom you trust does not count.
+
+Exit status: 0 they are the same, 1 they differ, 2 it cannot be found out, 3 one of them is not what was signed."
+)]
+pub(super) struct DiffArgs {
+    /// A bundle
+    pub(super) a: PathBuf,
+    /// Another one
+    pub(super) b: PathBuf,
+    /// Print nothing but errors: the status tells
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// Print the differences as JSON
     #[arg(long)]
     pub(super) json: bool,
 }

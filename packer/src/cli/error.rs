@@ -32,6 +32,10 @@ use crate::trace::{MissesError, TraceError};
 pub(super) mod status {
     /// A file cannot be read or written, the disk is full, …
     pub(crate) const FAILED: u8 = 1;
+    /// Of `polecat diff`: the bundles differ.
+    pub(crate) const DIFFERENT: u8 = 1;
+    /// Of `polecat diff`: whether they differ cannot be found out.
+    pub(crate) const INCOMPARABLE: u8 = 2;
     /// The command line makes no sense.
     pub(crate) const USAGE: u8 = 2;
     /// Not a bundle, truncated, unsigned, of a newer format, or not what was signed.
@@ -130,6 +134,10 @@ pub(super) enum CliError {
         /// Why.
         source: ReasonsError,
     },
+    /// Two bundles differ.
+    Different,
+    /// Whether two bundles differ cannot be found out.
+    Incomparable(Box<CliError>),
     /// A bundle carries no reasons.
     NoReasons {
         /// The file.
@@ -246,6 +254,12 @@ impl CliError {
             Self::KnownPaths { source, .. } if source.is_tampering() => status::UNVERIFIED,
             Self::Reasons { source, .. } if source.is_tampering() => status::UNVERIFIED,
             Self::NotInBundle { .. } => status::NOT_FOUND,
+            Self::Different => status::DIFFERENT,
+            // 1 says that they differ, as with diff(1).
+            Self::Incomparable(error) => match error.status() {
+                status::FAILED => status::INCOMPARABLE,
+                status => status,
+            },
             Self::Untrusted { .. } => status::UNTRUSTED,
             // As a bundle has them.
             Self::Run(error) => error.status(),
@@ -286,6 +300,8 @@ impl CliError {
             Self::Check { source, .. } => source.hint(),
             Self::Inventory { source, .. } => source.hint(),
             Self::Reasons { source, .. } => source.hint(),
+            Self::Different => None,
+            Self::Incomparable(error) => error.hint(),
             Self::NoReasons { .. } => {
                 Some("polecat plan of the same root file system and command, or pack it again without --no-reasons".into())
             }
@@ -396,6 +412,8 @@ impl fmt::Display for CliError {
             Self::Check { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Inventory { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Reasons { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Different => f.write_str("the bundles differ"),
+            Self::Incomparable(error) => error.fmt(f),
             Self::NoReasons { path } => write!(f, "{}: it does not say why its files are in it", path.display()),
             Self::NotInBundle {
                 path,

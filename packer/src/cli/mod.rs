@@ -3,6 +3,7 @@
 mod args;
 mod build;
 mod bundle_file;
+mod diff;
 mod error;
 mod export;
 mod extract;
@@ -39,6 +40,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the report has seen enough.
         Err(CliError::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        // The report said so.
+        Err(error @ CliError::Different) => ExitCode::from(error.status()),
         Err(error) => {
             output::complain(&error.to_string(), error.hint().as_deref());
             ExitCode::from(error.status())
@@ -51,6 +54,7 @@ fn dispatch(verb: Verb) -> Result<(), CliError> {
         Verb::Pack(args) => pack::run(args),
         Verb::Plan(args) => plan::run(args),
         Verb::Why(args) => why::run(&args),
+        Verb::Diff(args) => diff::run(&args),
         Verb::Trace(args) => trace::run(args),
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Verify(args) => verify::run(&args),
