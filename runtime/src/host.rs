@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
+use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::stat;
 use nix::sys::sysinfo::sysinfo;
-use nix::unistd;
+use nix::unistd::{self, Pid};
 
 use crate::root::identity::{self, Account};
 use crate::sys::auxv;
@@ -95,6 +96,15 @@ impl Facts {
 #[must_use]
 pub fn caller() -> (u32, u32) {
     (unistd::getuid().as_raw(), unistd::getgid().as_raw())
+}
+
+/// How many processors this process may run on, at least 1. What a cgroup leaves of them is not asked: whoever is slowed down
+/// does with a thread more.
+pub(crate) fn processors() -> usize {
+    sched_getaffinity(Pid::from_raw(0)).map_or(1, |allowed| {
+        let allowed = (0..CpuSet::count()).filter(|&processor| allowed.is_set(processor) == Ok(true));
+        allowed.count().max(1)
+    })
 }
 
 fn shared(path: &Path) -> Option<Shared> {

@@ -22,7 +22,7 @@ pub struct FieldChange {
 const PLACES: [&str; 2] = ["image", "hashTree"];
 
 /// Fields about the bundle itself.
-const ABOUT: [&str; 8] = [
+const ABOUT: [&str; 9] = [
     "formatVersion",
     "name",
     "architecture",
@@ -31,6 +31,7 @@ const ABOUT: [&str; 8] = [
     "stub",
     "packages",
     "reasons",
+    "paths",
 ];
 
 /// Compares two manifests, as they are stored.
@@ -49,7 +50,7 @@ pub(super) fn compare(a: &[u8], b: &[u8], found: &mut Difference) -> Result<(), 
         };
         let first = name.split('.').next().unwrap_or_default();
         match first {
-            "process" => found.start.push(change),
+            "process" | "entryPoints" => found.start.push(change),
             first if ABOUT.contains(&first) => found.about.push(change),
             _ => found.permissions.push(change),
         }

@@ -1,7 +1,6 @@
 //! Checking a whole image, on several processors where there are some: the time to hash it is the time before the
 //! kernel may mount it.
 
-use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -9,6 +8,7 @@ use std::thread;
 use bundle::layout::BLOCK_SIZE;
 
 use super::{CheckError, VerifiedImage};
+use crate::host;
 
 /// How much is read and hashed at once, bytes: a multiple of a block, small enough to stay in a processor's cache.
 const CHUNK_LENGTH: u64 = 256 << 10;
@@ -44,8 +44,7 @@ impl<'a> Sweep<'a> {
     /// Checks everything; `progress` is told on this thread. The first block that fails is the same with any number of
     /// threads: when one fails, all before it are done or being done, and are waited for.
     pub(super) fn run(self, mut progress: impl FnMut(u64)) -> Result<(), CheckError> {
-        let processors = || thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = threads(self.image.length(), processors);
+        let threads = threads(self.image.length(), host::processors);
         thread::scope(|scope| {
             for _ in 1..threads {
                 // Where the system has no more threads, those that are there do the work.

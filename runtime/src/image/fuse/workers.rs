@@ -13,6 +13,8 @@ use std::thread::{self, JoinHandle};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::host;
+
 /// Most workers: decompression beyond four cores is rarely what one program waits for.
 const MOST: usize = 3;
 
@@ -86,7 +88,7 @@ impl Workers {
 impl Team {
     /// As many as there are processors beside the one that takes the requests. None if the system has no threads left.
     fn start(busy: &Arc<AtomicUsize>) -> Self {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let processors = host::processors();
         let (sender, jobs) = mpsc::channel();
         let jobs = Arc::new(Mutex::new(jobs));
         let worker = |number| {
