@@ -54,7 +54,4 @@ mod run;
 mod stages;
 
 pub use control::Control;
-/// An allocator for a static program, whose C library's own is a slow one: musl's gives every page back at once and
-/// faults it in anew, in each of the three processes of a start.
-pub use dlmalloc::GlobalDlmalloc as Allocator;
 pub use run::{run, run_directory};

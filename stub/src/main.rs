@@ -24,9 +24,6 @@ use runtime::exit::{self, End};
 use runtime::image::{OwnerMap, unpack};
 use runtime::verify::{Opened, Verified};
 
-#[global_allocator]
-static ALLOCATOR: runtime::Allocator = runtime::Allocator;
-
 fn main() {
     match serve(control::request(env::args_os().skip(1))) {
         Ok(end) => exit::leave(&end),
