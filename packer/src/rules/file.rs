@@ -33,6 +33,7 @@ struct WhenText {
     imports: Vec<String>,
     program_imports: Vec<String>,
     path: Vec<String>,
+    package: Vec<String>,
     locales: bool,
 }
 
@@ -93,6 +94,7 @@ fn rule(path: &Path, text: RuleText) -> Result<Rule, String> {
         &when.imports,
         &when.program_imports,
         &when.path,
+        &when.package,
     ];
     if conditions.iter().all(|list| list.is_empty()) && !when.locales {
         return Err("has no condition".to_owned());
@@ -107,6 +109,7 @@ fn rule(path: &Path, text: RuleText) -> Result<Rule, String> {
         origin: path.to_owned(),
         when: When {
             program: names(&when.program)?,
+            package: names(&when.package)?,
             library: names(&when.library)?,
             imports: when.imports,
             program_imports: when.program_imports,

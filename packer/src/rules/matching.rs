@@ -16,6 +16,8 @@ pub struct Observed {
     pub program_imports: Vec<(&'static str, RootPath)>,
     /// All paths of the closure.
     pub paths: Vec<RootPath>,
+    /// A path of each package of the closure, and the package's name. Only where a rule asks: see [`Rule::asks_for_packages`].
+    pub packages: Vec<(RootPath, String)>,
     /// Locales beside C were asked for.
     pub locales: bool,
 }
@@ -28,6 +30,12 @@ pub struct Trigger {
 }
 
 impl Rule {
+    /// Whether packages are among the conditions.
+    #[must_use]
+    pub fn asks_for_packages(&self) -> bool {
+        !self.when.package.is_empty()
+    }
+
     /// The trigger, where all conditions are met.
     #[must_use]
     pub fn applies(&self, observed: &Observed) -> Option<Trigger> {
@@ -51,7 +59,8 @@ impl Rule {
             && holds(!when.path.is_empty(), {
                 let matches = |path: &&RootPath| when.path.iter().any(|pattern| pattern.matches(path));
                 observed.paths.iter().find(matches).cloned()
-            });
+            })
+            && holds(!when.package.is_empty(), package(&when.package, observed));
         met.then_some(Trigger { by })
     }
 }
@@ -68,6 +77,12 @@ fn library(patterns: &[NamePattern], observed: &Observed) -> Option<RootPath> {
         })
     };
     observed.libraries.iter().find(matches).map(|(path, _)| path.clone())
+}
+
+fn package(patterns: &[NamePattern], observed: &Observed) -> Option<RootPath> {
+    let matches =
+        |(_, name): &&(RootPath, String)| patterns.iter().any(|pattern| pattern.matches_name(name.as_bytes()));
+    observed.packages.iter().find(matches).map(|(path, _)| path.clone())
 }
 
 fn importer(symbols: &[String], imports: &[(&'static str, RootPath)]) -> Option<RootPath> {
@@ -89,6 +104,7 @@ mod tests {
             imports: vec![("iconv_open", RootPath::new("/usr/bin/git"))],
             program_imports: Vec::new(),
             paths: vec![RootPath::new("/etc/passwd")],
+            packages: vec![(RootPath::new("/usr/bin/git"), "git-core".into())],
             locales: false,
         };
         let names = |texts: &[&str]| -> Vec<NamePattern> {
@@ -139,6 +155,20 @@ mod tests {
                     ..When::default()
                 },
                 Some("/etc/passwd"),
+            ),
+            (
+                When {
+                    package: names(&["git-*"]),
+                    ..When::default()
+                },
+                Some("/usr/bin/git"),
+            ),
+            (
+                When {
+                    package: names(&["git"]),
+                    ..When::default()
+                },
+                None,
             ),
             (
                 When {

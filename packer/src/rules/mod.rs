@@ -56,6 +56,8 @@ pub struct When {
     pub program_imports: Vec<String>,
     /// Paths of the closure.
     pub path: Vec<Pattern>,
+    /// Packages that own a path of the closure, by name.
+    pub package: Vec<NamePattern>,
     /// Locales beside C were asked for.
     pub locales: bool,
 }

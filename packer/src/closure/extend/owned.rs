@@ -83,7 +83,7 @@ impl Extension<'_> {
     }
 
     /// The package database, read when it is first asked for; none where there is none, or where it is damaged.
-    fn packages(&mut self, follow: &mut Follow<'_>) -> Result<Option<&Packages>, ClosureError> {
+    pub(super) fn packages(&mut self, follow: &mut Follow<'_>) -> Result<Option<&Packages>, ClosureError> {
         if let Reading::NotYet = self.packages {
             self.packages = match Packages::read(follow.rootfs()) {
                 Ok(packages) => Reading::Done(packages.map(Box::new)),

@@ -1,5 +1,7 @@
 //! Rules, applied.
 
+use std::collections::BTreeSet;
+
 use super::{Extension, add_data, add_tree};
 use crate::closure::base_set::is_libc;
 use crate::closure::error::ClosureError;
@@ -12,7 +14,10 @@ use crate::rules::{Observed, Rule, Then, Trigger};
 impl Extension<'_> {
     /// Applies the rules that are met and were not before.
     pub(super) fn apply_rules(&mut self, follow: &mut Follow<'_>) -> Result<(), ClosureError> {
-        let observed = self.observe(follow);
+        let mut observed = self.observe(follow);
+        if self.extent.rules.iter().any(Rule::asks_for_packages) {
+            observed.packages = self.packages_of(follow, &observed.paths)?;
+        }
         let extent = self.extent;
         for (number, rule) in extent.rules.iter().enumerate() {
             if self.applied.contains(&number) {
@@ -50,6 +55,23 @@ impl Extension<'_> {
             }
         }
         observed
+    }
+
+    /// The packages that own any of `paths`, each with the first of them.
+    fn packages_of(
+        &mut self,
+        follow: &mut Follow<'_>,
+        paths: &[RootPath],
+    ) -> Result<Vec<(RootPath, String)>, ClosureError> {
+        let Some(packages) = self.packages(follow)? else {
+            return Ok(Vec::new());
+        };
+        let mut known = BTreeSet::new();
+        let owned = paths
+            .iter()
+            .filter_map(|path| Some((path, &packages.owner(path)?.name)));
+        let first = owned.filter(|(_, name)| known.insert(name.as_str()));
+        Ok(first.map(|(path, name)| (path.clone(), name.clone())).collect())
     }
 
     fn apply(&self, follow: &mut Follow<'_>, rule: &Rule, trigger: &Trigger) -> Result<(), ClosureError> {

@@ -38,6 +38,31 @@ fn with_constants(constants: &[&str]) -> Vec<u8> {
 }
 
 #[test]
+fn a_rule_asks_what_package_something_is_of() {
+    let tree = Tree::new();
+    tree.file("/usr/bin/prog", program(&[]).build(), 0o755);
+    tree.file("/usr/bin/other", program(&[]).build(), 0o755);
+    tree.file("/opt/data", "x", 0o644);
+    let status = |name: &str| {
+        format!(
+            "Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\nMaintainer: x\nDescription: x\n\n"
+        )
+    };
+    tree.file("/var/lib/dpkg/status", status("prog-core") + &status("rest"), 0o644);
+    tree.file("/var/lib/dpkg/info/prog-core.list", "/usr/bin/prog\n", 0o644);
+    tree.file("/var/lib/dpkg/info/rest.list", "/usr/bin/other\n", 0o644);
+    let rules = rules("[[rule]]\nname = 'test'\nwhen.package = ['prog-*']\nthen.files = ['/opt/data']\n");
+    let extent = extent(rules, &[]);
+    for (command, expected) in [("prog", true), ("other", false)] {
+        assert_eq!(
+            has(&plan_within(&tree, command, &extent), "/opt/data"),
+            expected,
+            "{command}"
+        );
+    }
+}
+
+#[test]
 fn a_rule_brings_files_programs_and_directories_to_a_program() {
     let tree = Tree::new();
     tree.file("/usr/bin/prog", program(&[]).build(), 0o755);
