@@ -27,6 +27,8 @@ pub(crate) struct Packed {
 pub(crate) struct Size {
     /// Bytes, unpacked.
     pub(crate) bytes: u64,
+    /// Bytes of the bundle.
+    pub(crate) bundle: u64,
     pub(crate) files: u64,
     pub(crate) time: Duration,
 }
@@ -60,6 +62,7 @@ pub(crate) fn pack(case: &Case, rootfs: &Path, trace: Option<&Path>, scratch: &S
     let summary = succeed(&mut command)?.json();
     let size = Size {
         bytes: summary["unpackedSize"].as_u64().expect("a size"),
+        bundle: summary["fileLength"].as_u64().expect("a length"),
         files: summary["files"].as_u64().expect("a number of files"),
         time: start.elapsed(),
     };

@@ -40,8 +40,9 @@ impl Report {
         self.0.iter().filter(|outcome| outcome.all_passed()).count()
     }
 
-    fn median_bytes(&self) -> Option<u64> {
-        let mut sizes: Vec<u64> = self.0.iter().filter_map(|outcome| Some(outcome.size?.bytes)).collect();
+    fn median(&self, bytes: impl Fn(&Size) -> u64) -> Option<u64> {
+        let sizes = self.0.iter().filter_map(|outcome| outcome.size.as_ref());
+        let mut sizes: Vec<u64> = sizes.map(bytes).collect();
         sizes.sort_unstable();
         sizes.get(sizes.len() / 2).copied()
     }
@@ -68,7 +69,7 @@ impl fmt::Display for Report {
                 Err(why) => writeln!(f, "{}: not packed\n{why}", outcome.name)?,
             }
         }
-        writeln!(f, "{:<20} a    b     MB unpacked   files  seconds", "case")?;
+        writeln!(f, "{:<20} a    b     MB unpacked  MB bundle   files  seconds", "case")?;
         for outcome in &self.0 {
             let [a, b] = [0, 1].map(|index| match outcome.passed(index) {
                 Some(true) => "ok",
@@ -76,17 +77,20 @@ impl fmt::Display for Report {
                 None => "",
             });
             write!(f, "{:<20} {a:<4} {b:<4}", outcome.name)?;
-            if let Some(Size { bytes, files, time }) = outcome.size {
-                write!(f, " {:>12} {files:>7} {:>8.1}", megabytes(bytes), time.as_secs_f64())?;
+            if let Some(size) = outcome.size {
+                let [unpacked, bundle] = [size.bytes, size.bundle].map(megabytes);
+                let (files, seconds) = (size.files, size.time.as_secs_f64());
+                write!(f, " {unpacked:>12} {bundle:>10} {files:>7} {seconds:>8.1}")?;
             }
             writeln!(f)?;
         }
         let passed = |index| self.0.iter().filter(|it| it.passed(index) == Some(true)).count();
         let (all, a, b, both) = (self.0.len(), passed(0), passed(1), self.all_pass());
         write!(f, "{all} cases: a passes in {a}, b in {b}, all uses in {both}")?;
-        match self.median_bytes() {
-            Some(bytes) => writeln!(f, "; median {} MB unpacked", megabytes(bytes)),
-            None => writeln!(f),
+        if let (Some(unpacked), Some(bundle)) = (self.median(|size| size.bytes), self.median(|size| size.bundle)) {
+            let [unpacked, bundle] = [unpacked, bundle].map(megabytes);
+            write!(f, "; median {unpacked} MB unpacked, {bundle} MB bundle")?;
         }
+        writeln!(f)
     }
 }
