@@ -72,6 +72,16 @@ impl Case {
         self.scratch.join("out.run")
     }
 
+    /// A directory is only written where none is, or an empty one.
+    fn remove_output(&self) {
+        let output = self.output();
+        let removed = match output.is_dir() {
+            true => fs::remove_dir_all(&output),
+            false => fs::remove_file(&output),
+        };
+        removed.expect("what was packed");
+    }
+
     /// The bundle's files, unpacked.
     fn extracted(&self) -> PathBuf {
         let (output, directory) = (self.output(), self.scratch.join("extracted"));
@@ -160,6 +170,27 @@ fn refusals_are_the_last_lines_of_packing_and_planning() {
         .run(words.chain([case.root.as_os_str(), "busybox".as_ref()]))
         .success();
     assert!(planned.out().ends_with(&format!("{line}\n")), "{planned}");
+}
+
+#[test]
+fn refusals_are_told_in_every_format() {
+    if skip(&roots::BUSYBOX_NEEDS) {
+        return;
+    }
+    let case = Case::new();
+    for format in ["squashfs", "tgz", "dir"] {
+        let options = ["--format", format, "--include", "/opt/**"];
+        let packed = case.pack(&options, false).success();
+        let last = "polecat: 1 secret kept out; --allow PATH lets one in\n";
+        assert!(packed.err().ends_with(last), "{format}: {packed}");
+        case.remove_output();
+        let report = case.pack(&options, true).success().json();
+        assert_eq!(
+            report["refusals"][0]["path"], "/opt/app/settings.bak",
+            "{format}: {report}"
+        );
+        case.remove_output();
+    }
 }
 
 #[test]

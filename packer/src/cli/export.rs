@@ -9,7 +9,7 @@ use super::output::{self, Bytes, counted};
 use super::pack::{self, Talk};
 use crate::export::{ExportError, Exported};
 use crate::options::PackOptions;
-use crate::plan::{Plan, Warning};
+use crate::plan::{Plan, Refusal, Warning};
 use crate::rootfs::{RootPath, Rootfs};
 
 /// What was written, as JSON.
@@ -26,6 +26,7 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     file_length: Option<u64>,
     warnings: &'a [Warning],
+    refusals: &'a [Refusal],
 }
 
 /// What writes one of the formats.
@@ -51,10 +52,12 @@ pub(super) fn run(
     let exported = write(plan, rootfs, options, &mut add)?;
     drop(progress);
     match (talk.json, talk.quiet) {
-        (true, _) => output::print_json(&report(plan, options, exported)),
-        (false, true) => Ok(()),
-        (false, false) => print(options, exported),
+        (true, _) => output::print_json(&report(plan, options, exported))?,
+        (false, true) => {}
+        (false, false) => print(options, exported)?,
     }
+    pack::tell_refusals(&plan.refusals);
+    Ok(())
 }
 
 fn report<'a>(plan: &'a Plan, options: &PackOptions, exported: Exported) -> Report<'a> {
@@ -68,6 +71,7 @@ fn report<'a>(plan: &'a Plan, options: &PackOptions, exported: Exported) -> Repo
         unpacked_size: exported.unpacked_size,
         file_length: exported.file_length,
         warnings: &plan.warnings,
+        refusals: &plan.refusals,
     }
 }
 

@@ -161,7 +161,7 @@ fn bundle(
 }
 
 /// Lists what was kept out, all of it and last: whoever reads one line of a long run reads this one.
-fn tell_refusals(refusals: &[Refusal]) {
+pub(super) fn tell_refusals(refusals: &[Refusal]) {
     for refusal in refusals {
         output::note(&plan::refusal_line(refusal));
     }
