@@ -16,6 +16,16 @@ use super::error::{CliError, status};
 use super::output::{self, counted};
 use super::progress::Progress;
 
+/// What a section that a bundle may have says of itself; none where the bundle has none.
+type SectionCheck = fn(&Path, &Verified) -> Result<Option<String>, CliError>;
+
+/// The ignorable sections that the manifest has digests of.
+const SECTIONS: [(&str, SectionCheck); 3] = [
+    ("packages", check_packages),
+    ("reasons", check_reasons),
+    ("paths", check_paths),
+];
+
 /// One thing that was checked.
 #[derive(Debug, Serialize)]
 struct Check {
@@ -114,16 +124,10 @@ fn check(args: &VerifyArgs, report: &mut Report) -> Result<(), CliError> {
         format!("{blocks} blocks, all lead to the root digest of the hash tree"),
     );
 
-    if let Some(packages) = check_packages(path, &verified).map_err(|error| report.failed("packages", error))? {
-        report.passed("packages", packages);
-    }
-
-    if let Some(reasons) = check_reasons(path, &verified).map_err(|error| report.failed("reasons", error))? {
-        report.passed("reasons", reasons);
-    }
-
-    if let Some(paths) = check_paths(path, &verified).map_err(|error| report.failed("paths", error))? {
-        report.passed("paths", paths);
+    for (name, check) in SECTIONS {
+        if let Some(detail) = check(path, &verified).map_err(|error| report.failed(name, error))? {
+            report.passed(name, detail);
+        }
     }
 
     check_trust(args, &keys, &verified, report)?;
@@ -171,13 +175,13 @@ fn find_trusted(asked: &[(&Path, PublicKey)], signers: &[PublicKey], store: &Tru
 }
 
 /// The list of packages, where the bundle has one.
-pub(super) fn check_packages(path: &Path, verified: &Verified) -> Result<Option<String>, CliError> {
+fn check_packages(path: &Path, verified: &Verified) -> Result<Option<String>, CliError> {
     let inventory = bundle_file::inventory(path, verified)?;
     Ok(inventory.map(|inventory| counted(inventory.packages.len() as u64, "package")))
 }
 
 /// The list of reasons, where the bundle has one.
-pub(super) fn check_reasons(path: &Path, verified: &Verified) -> Result<Option<String>, CliError> {
+fn check_reasons(path: &Path, verified: &Verified) -> Result<Option<String>, CliError> {
     if verified.manifest().reasons.is_none() {
         return Ok(None);
     }
@@ -203,8 +207,7 @@ fn check_paths(path: &Path, verified: &Verified) -> Result<Option<String>, CliEr
 pub(super) fn check_contents(path: &Path, verified: &Verified, progress: bool) -> Result<(), CliError> {
     verified.check_stub().map_err(|error| unverified(path, error))?;
     check_image(path, verified, progress)?;
-    check_packages(path, verified)?;
-    check_paths(path, verified).map(drop)
+    SECTIONS.iter().try_for_each(|(_, check)| check(path, verified).map(drop))
 }
 
 fn check_image(path: &Path, verified: &Verified, progress: bool) -> Result<(), CliError> {
