@@ -1,6 +1,7 @@
 //! Why a run failed. One type for `main` to print; what happened in the other processes arrives as text.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
@@ -11,6 +12,11 @@ use crate::limits;
 use crate::process::clone::CloneError;
 use crate::process::message::Failure;
 use crate::sys::process::Change;
+
+/// What the system said; EIO where it was somebody else.
+pub(crate) fn errno(error: &io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
+}
 
 /// Why a run failed.
 #[derive(Debug)]

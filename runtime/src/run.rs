@@ -8,7 +8,7 @@ use bundle::manifest::{Isolation, Process};
 use nix::errno::Errno;
 
 use crate::control::Control;
-use crate::error::Error;
+use crate::error::{Error, errno};
 use crate::exit::End;
 use crate::host::Facts;
 use crate::image::VerifiedImage;
@@ -61,7 +61,7 @@ pub(crate) fn directory_job(
 ) -> Result<Job, Error> {
     let root = root.canonicalize().map_err(|error| Error::Monitor {
         step: "find the root directory",
-        errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
+        errno: errno(&error),
     })?;
     Ok(Job::new(
         Source::Directory(root),

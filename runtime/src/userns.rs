@@ -11,6 +11,7 @@ use std::io;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 
+use crate::error::errno;
 use crate::limits;
 
 /// What to try when a user namespace is made but means nothing.
@@ -81,14 +82,13 @@ pub fn is_whole(map: &[u8]) -> bool {
 }
 
 fn write(path: &'static str, contents: &str) -> Result<(), UserNamespaceError> {
-    let errno = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
     fs::OpenOptions::new()
         .write(true)
         .open(path)
         .and_then(|mut file| io::Write::write_all(&mut file, contents.as_bytes()))
         .map_err(|error| UserNamespaceError::Map {
             path,
-            errno: errno(error),
+            errno: errno(&error),
         })
 }
 

@@ -19,6 +19,7 @@ use super::names::Names;
 use super::{Stages, Step};
 use crate::confine::{Confined, Confinement};
 use crate::environment::Variable;
+use crate::error::errno;
 use crate::exit;
 use crate::process::app::{self, Start, StartError};
 use crate::process::control_socket::{InitEnd, Received};
@@ -142,8 +143,7 @@ impl Foreman {
             return Ok(stderr);
         }
         let null = open("/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-        let errno = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
-        null.try_clone().map_err(errno)
+        null.try_clone().map_err(|error| errno(&error))
     }
 
     fn run_all(

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -12,7 +11,8 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 use nix::unistd::mkdir;
 
-use crate::root::mount_table::unescape;
+use crate::error::errno;
+use crate::root::mount_table;
 use crate::root::overlay::{Layers, overlay};
 use crate::root::pivot::{self, PivotError};
 
@@ -63,10 +63,7 @@ fn mount_points() -> Result<Vec<PathBuf>, Errno> {
 
 /// Of the contents of `/proc/PID/mountinfo`, proc_pid_mountinfo(5).
 fn outermost(table: &[u8]) -> Vec<PathBuf> {
-    let lines = table.split(|&byte| byte == b'\n');
-    let points = lines.filter_map(|line| line.split(|&byte| byte == b' ').nth(4));
-    let mut points: Vec<PathBuf> = points
-        .map(|point| PathBuf::from(std::ffi::OsString::from_vec(unescape(point))))
+    let mut points: Vec<PathBuf> = mount_table::points(table)
         .filter(|point| point != Path::new("/"))
         .collect();
     points.sort();
@@ -77,10 +74,6 @@ fn outermost(table: &[u8]) -> Vec<PathBuf> {
         }
     }
     outermost
-}
-
-fn errno(error: &std::io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }
 
 /// Why there is no such root.

@@ -22,7 +22,6 @@ use std::path::Path;
 use bundle::manifest::{Isolation, Process};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getpid, getppid};
@@ -35,7 +34,7 @@ use crate::process::control_socket::{self, InitEnd, MonitorEnd, Received};
 use crate::process::message::{Failure, FromInit};
 use crate::run::{directory_job, supervise};
 use crate::sys::process::{self, Change, Fork};
-use crate::trace::{Event, Tracer, Until, read_events};
+use crate::trace::{Event, Tracer, Until, log, read_events};
 use foreman::Foreman;
 use names::Names;
 
@@ -109,11 +108,7 @@ pub fn build(
     stages: Stages,
 ) -> Result<Build, Error> {
     let failed = |step| move |errno: Errno| Error::Monitor { step, errno };
-    let log = memfd_create(c"polecat-trace", MFdFlags::MFD_CLOEXEC).map_err(failed("make the log of the trace"))?;
-    let log = File::from(log);
-    let own = log
-        .try_clone()
-        .map_err(|error| failed("make the log of the trace")(Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
+    let (log, own) = log()?;
     let (here, there) = control_socket::pair().map_err(failed("make a socket"))?;
     let last = stages.install.len() + stages.test.len();
     let caller = getpid();

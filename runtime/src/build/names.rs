@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
+use crate::error::errno;
 use crate::host::Facts;
 use crate::root::identity::{self, Account};
 
@@ -101,7 +102,7 @@ impl Given {
             match fs::remove_file(&path) {
                 Ok(()) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))),
+                Err(error) => return Err(errno(&error)),
             }
         }
         Ok(())

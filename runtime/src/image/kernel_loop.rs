@@ -7,7 +7,6 @@
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -17,6 +16,7 @@ use nix::errno::Errno;
 use nix::mount::MsFlags;
 
 use super::{MountError, VerifiedImage};
+use crate::error::errno;
 use crate::sys::loop_device::{self, Window};
 
 /// File system type.
@@ -151,11 +151,6 @@ fn open(path: &Path) -> Result<File, MountError> {
         path: path.to_owned(),
         errno: errno(&error),
     })
-}
-
-/// The errno of an error that a system call gave.
-fn errno(error: &io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw)
 }
 
 /// Whether another process was faster, or is just letting go of the device.

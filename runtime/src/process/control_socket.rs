@@ -11,6 +11,7 @@ use nix::sys::socket::{
 };
 
 use super::message::{FromInit, LONGEST, ToInit};
+use crate::error::errno;
 use crate::sys::descriptor;
 
 /// What was found in the socket.
@@ -63,8 +64,7 @@ impl InitEnd {
     /// A second descriptor of this end.
     pub(crate) fn try_clone(&self) -> Result<Self, Errno> {
         let copy = self.0.try_clone();
-        copy.map(Self)
-            .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
+        copy.map(Self).map_err(|error| errno(&error))
     }
 
     /// Takes the next message, without waiting for one.

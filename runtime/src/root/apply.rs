@@ -14,6 +14,7 @@ use nix::unistd::fchdir;
 use super::mount_table;
 use super::op::{Bind, BindKind, Entry, Op, System};
 use super::tree::{Place, Tree, TreeError};
+use crate::error::errno;
 use crate::sys::mount_attribute::{self, NO_DEVICES, NO_EXEC, NO_SET_ID, READ_ONLY};
 
 /// How this process sees things while the root is built.
@@ -141,7 +142,7 @@ fn bind_private(mode: u32, devices: bool, path: &Path, tree: &mut Tree, view: Vi
         .recursive(true)
         .mode(mode)
         .create(&source)
-        .map_err(|error| failed(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
+        .map_err(|error| failed(errno(&error)))?;
     let place = enter(tree, path)?;
     mount(Some(&source), place.name.as_os_str(), NONE, MsFlags::MS_BIND, NONE).map_err(failed)?;
     let devices = if devices { 0 } else { NO_DEVICES };

@@ -2,13 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 
+use crate::error::errno;
 use crate::sys::mount_attribute::{NO_DEVICES, NO_EXEC, NO_SET_ID, READ_ONLY};
 
 /// A line of `/proc/PID/mountinfo`, proc_pid_mountinfo(5): where, and the flags that a remount must not lose.
@@ -49,10 +49,6 @@ pub(super) fn restrict_each(table: &Path, path: &Path, attributes: u64) -> Resul
     Ok(())
 }
 
-fn errno(error: &io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
-}
-
 fn flags(attributes: u64) -> MsFlags {
     let pairs = [
         (READ_ONLY, MsFlags::MS_RDONLY),
@@ -71,11 +67,20 @@ fn parse(table: &[u8]) -> Vec<Mount> {
     table.split(|&byte| byte == b'\n').filter_map(parse_line).collect()
 }
 
+/// The places of all mounts in a table, proc_pid_mountinfo(5), the root's among them.
+pub(crate) fn points(table: &[u8]) -> impl Iterator<Item = PathBuf> {
+    table.split(|&byte| byte == b'\n').filter_map(point)
+}
+
+fn point(line: &[u8]) -> Option<PathBuf> {
+    let field = line.split(|&byte| byte == b' ').nth(4)?;
+    Some(PathBuf::from(OsString::from_vec(unescape(field))))
+}
+
 /// `36 35 98:0 /root /mount/point rw,noatime …`
 fn parse_line(line: &[u8]) -> Option<Mount> {
-    let mut fields = line.split(|&byte| byte == b' ').skip(4);
-    let path = PathBuf::from(OsString::from_vec(unescape(fields.next()?)));
-    let options = std::str::from_utf8(fields.next()?).ok()?;
+    let path = point(line)?;
+    let options = std::str::from_utf8(line.split(|&byte| byte == b' ').nth(5)?).ok()?;
     let known = |option: &str| OPTIONS.iter().find(|(name, _)| *name == option).map(|(_, flag)| *flag);
     Some(Mount {
         path,
@@ -84,7 +89,7 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
 }
 
 /// Space, tab, newline and backslash are written as three octal digits behind a backslash.
-pub(crate) fn unescape(field: &[u8]) -> Vec<u8> {
+fn unescape(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
     while let [first, tail @ ..] = rest {

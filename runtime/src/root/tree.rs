@@ -15,6 +15,7 @@ use nix::sys::stat::{self, FchmodatFlags, FileStat, Mode, SFlag, UtimensatFlags,
 use nix::sys::time::TimeSpec;
 use nix::unistd::{self, Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
 
+use crate::error::errno;
 use crate::limits;
 
 /// Directories on the way to something are made with this mode.
@@ -117,13 +118,8 @@ impl Tree {
         let mut file = place
             .create(0o644)
             .map_err(|errno| TreeError::new("create", path, errno))?;
-        file.write_all(contents).map_err(|error| {
-            TreeError::new(
-                "write",
-                path,
-                Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
-            )
-        })
+        file.write_all(contents)
+            .map_err(|error| TreeError::new("write", path, errno(&error)))
     }
 
     /// Makes the symbolic link `path`.

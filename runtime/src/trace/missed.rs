@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use super::place::errno;
+use crate::error::errno;
 
 /// Most notes that are kept: more than any program misses that can do anything.
 const NOTES_MAX: usize = 100_000;

@@ -14,7 +14,8 @@ use super::calls::Act;
 use super::interpreter::{self, Interpreter};
 use super::listener::{DEPTH_MAX, Listener, NamedFile};
 use super::missed::{Log, Note};
-use super::place::{Absence, Found, Mounts, Standing, errno};
+use super::place::{Absence, Found, Mounts, Standing};
+use crate::error::errno;
 use crate::process::observer::Observer;
 
 /// The first Linux where a call that was announced can go on, seccomp_unotify(2).

@@ -31,13 +31,12 @@ use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::control::Control;
-use crate::error::Error;
+use crate::error::{Error, errno};
 use crate::exit::End;
 use crate::host::Shared;
 use crate::job::Job;
 use crate::run::{directory_job, supervise};
 use crate::verify::Verified;
-use place::errno;
 
 pub(crate) use misses::MissObserver;
 
@@ -137,7 +136,7 @@ fn failed(step: &'static str) -> impl Fn(Errno) -> Error {
 }
 
 /// A file in memory, gone with the last who has it: for init to write and for the monitor to read.
-fn log() -> Result<(File, File), Error> {
+pub(crate) fn log() -> Result<(File, File), Error> {
     let failed = failed("make the log of the trace");
     let log = memfd_create(c"polecat-trace", MFdFlags::MFD_CLOEXEC).map_err(&failed)?;
     let log = File::from(log);

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use crate::root::mount_table::unescape;
+use crate::error::errno;
+use crate::root::mount_table;
 
 /// What is there.
 #[derive(Debug)]
@@ -87,10 +88,8 @@ impl Mounts {
 
     /// Of the contents of `/proc/PID/mountinfo`, proc_pid_mountinfo(5).
     fn parse(table: &[u8]) -> Self {
-        let lines = table.split(|&byte| byte == b'\n');
-        let points = lines.filter_map(|line| line.split(|&byte| byte == b' ').nth(4));
-        let paths = points.map(|point| PathBuf::from(std::ffi::OsString::from_vec(unescape(point))));
-        Self(paths.filter(|path| path != Path::new("/")).collect())
+        let points = mount_table::points(table);
+        Self(points.filter(|point| point != Path::new("/")).collect())
     }
 
     fn hold(&self, path: &Path) -> bool {
@@ -137,10 +136,6 @@ fn open(path: &Path, flags: i32) -> Result<Found, i32> {
     let opened = File::options().read(true).custom_flags(libc::O_PATH | flags).open(path);
     let found = opened.and_then(Found::new);
     found.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
-}
-
-pub(super) fn errno(error: &io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }
 
 /// `name` as it is called from `directory`, without `.` and empty components. What `..` leads to depends on links, so it

@@ -10,7 +10,8 @@ use super::calls::Act;
 use super::event::{Log, What};
 use super::interpreter::{self, Interpreter};
 use super::listener::{DEPTH_MAX, Listener, NamedFile};
-use super::place::{Found, Mounts, Standing, errno};
+use super::place::{Found, Mounts, Standing};
+use crate::error::errno;
 use crate::process::observer::Observer;
 
 /// When a trace ends.

@@ -17,6 +17,7 @@ use nix::unistd::{Gid, Uid, fchown, fchownat, linkat, symlinkat};
 use squashfs::{Image, Inode, InodeRef, Kind};
 
 use super::{Step, UnpackError};
+use crate::error::errno;
 use crate::image::{OwnerMap, VerifiedImage};
 
 /// How much of a file is read at once, bytes: the largest block of squashfs.
@@ -209,8 +210,4 @@ fn mode(permissions: u16) -> Mode {
 /// Squashfs counts seconds from 1970 to 2106; where `time_t` ends in 2038, so does this.
 fn time(mtime: u32) -> TimeSpec {
     TimeSpec::new(u64::from(mtime).try_into().unwrap_or(i32::MAX.into()), 0)
-}
-
-fn errno(error: &io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
