@@ -42,7 +42,7 @@ Exit status:
   4  a valid bundle, signed by nobody you trust
   5  the command, or a file without which it cannot start, is not in the root file system, is excluded, or is hidden when it runs;
      the path that `polecat why` is asked about is not in the bundle
-  6  a command of the build script failed
+  6  a command of the build script failed; 125: the script's commands could not be run
 `polecat diff` ends as diff(1) does: 0 the same, 1 different, 2 failed.
 
 Files and variables:
