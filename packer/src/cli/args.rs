@@ -3,10 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 pub(super) use self::trace::TraceArgs;
+pub(super) use bundles::{DiffArgs, ExtractArgs, InspectArgs, SbomArgs, SbomFormat, VerifyArgs, WhyArgs};
 pub(super) use format::FormatArg;
+pub(super) use keys::{GenerateArgs, KeyArgs, KeyChoice, KeyVerb, PassphraseArgs, ShowArgs, SignArgs};
 
 use crate::options::{Asked, Format};
 
@@ -238,202 +240,6 @@ pub(super) struct RecipeArgs {
     pub(super) no_paths: bool,
 }
 
-/// The key to sign with.
-#[derive(Debug, Args)]
-pub(super) struct KeyChoice {
-    /// Secret key to sign with [default: ~/.config/polecat/signing.key, made if there is none]
-    #[arg(long, value_name = "FILE")]
-    pub(super) key: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) passphrase: PassphraseArgs,
-}
-
-/// Where the passphrase of an encrypted key is.
-#[derive(Debug, Args)]
-pub(super) struct PassphraseArgs {
-    /// File whose first line is the key's passphrase [default: POLECAT_PASSPHRASE_FILE, or it is
-    /// asked for on the terminal]
-    #[arg(long, value_name = "FILE")]
-    pub(super) passphrase_file: Option<PathBuf>,
-}
-
-/// `polecat why`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "A link is followed: then there are the reasons of the link and of what it leads to. `polecat plan` shows the reasons of all paths of \
-a bundle that is still to be packed.
-
-Exit status: 0 told, 5 the path is not in the bundle."
-)]
-pub(super) struct WhyArgs {
-    /// The bundle
-    pub(super) file: PathBuf,
-    /// Path inside it, as the program sees it
-    pub(super) path: PathBuf,
-    /// Print the chain as JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// `polecat diff`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Both bundles are checked as far as they are read; whom you trust does not count.
-
-Exit status: 0 they are the same, 1 they differ, 2 it cannot be found out, 3 one of them is not what was signed."
-)]
-pub(super) struct DiffArgs {
-    /// A bundle
-    pub(super) a: PathBuf,
-    /// Another one
-    pub(super) b: PathBuf,
-    /// Print nothing but errors: the status tells
-    #[arg(short, long)]
-    pub(super) quiet: bool,
-    /// Print the differences as JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// `polecat inspect`.
-#[derive(Debug, Args)]
-pub(super) struct InspectArgs {
-    /// The bundle
-    pub(super) file: PathBuf,
-    /// Print it as JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// `polecat verify`.
-#[derive(Debug, Args)]
-#[command(after_help = "Exit status: 0 all right, 3 not what was signed, 4 signed by nobody who is trusted.")]
-pub(super) struct VerifyArgs {
-    /// The bundle
-    pub(super) file: PathBuf,
-    /// Public key whose signature is asked for, instead of any trusted one's (repeatable: any of them will do)
-    #[arg(long, value_name = "PUB", num_args = 1, action = ArgAction::Append)]
-    pub(super) key: Vec<PathBuf>,
-    /// Print nothing but errors
-    #[arg(short, long)]
-    pub(super) quiet: bool,
-    /// Print each check as JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// `polecat extract`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "As root, owners are kept; otherwise all files are yours. Nothing is unpacked that is not what was signed."
-)]
-pub(super) struct ExtractArgs {
-    /// The bundle
-    pub(super) file: PathBuf,
-    /// Directory to unpack into: a new one, or an empty one
-    pub(super) dir: PathBuf,
-    /// Print nothing but errors
-    #[arg(short, long)]
-    pub(super) quiet: bool,
-    /// Print what was unpacked as JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// `polecat sbom`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "The packages are those that the root file system's package database knew when the bundle was packed. The same bundle gives the same document."
-)]
-pub(super) struct SbomArgs {
-    /// The bundle
-    pub(super) file: PathBuf,
-    /// Format of the bill of materials: SPDX 2.3 or CycloneDX 1.6, as JSON
-    #[arg(long, value_name = "FORMAT", default_value = "spdx")]
-    pub(super) format: SbomFormat,
-    /// File to write it to [default: standard output]
-    #[arg(short, long, value_name = "OUT")]
-    pub(super) output: Option<PathBuf>,
-}
-
-/// Formats of bills of materials.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum SbomFormat {
-    Spdx,
-    Cyclonedx,
-}
-
-/// `polecat sign`.
-#[derive(Debug, Args)]
-#[command(after_help = "The bundle is checked first. A signature of the same key is replaced, others stay.")]
-pub(super) struct SignArgs {
-    /// The bundle
-    pub(super) file: PathBuf,
-    #[command(flatten)]
-    pub(super) key: KeyChoice,
-    /// Print nothing but errors
-    #[arg(short, long)]
-    pub(super) quiet: bool,
-    /// Print the signatures as JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// `polecat key`.
-#[derive(Debug, Args)]
-pub(super) struct KeyArgs {
-    #[command(subcommand)]
-    pub(super) verb: KeyVerb,
-}
-
-/// What is done with keys.
-#[derive(Debug, Subcommand)]
-pub(super) enum KeyVerb {
-    /// Make a key; one that is there is never replaced
-    Generate(GenerateArgs),
-    /// Show the key ids and public keys of a key file or of a bundle's signers
-    Show(ShowArgs),
-}
-
-/// `polecat key generate`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Keys are PKCS#8 PEM: `openssl genpkey -algorithm ed25519` makes keys for polecat, and openssl reads these."
-)]
-pub(super) struct GenerateArgs {
-    /// File to write the secret key to, mode 0600; the public one goes beside it, with .pub behind
-    /// [default: ~/.config/polecat/signing.key]
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) out: Option<PathBuf>,
-    /// File whose first line is the passphrase to encrypt the key with
-    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_prompt")]
-    pub(super) passphrase_file: Option<PathBuf>,
-    /// Ask on the terminal for a passphrase to encrypt the key with
-    #[arg(long)]
-    pub(super) passphrase_prompt: bool,
-    /// Print the key id and paths as JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// `polecat key show`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "To trust a key whose id its owner has confirmed: polecat key show --pem FILE > ~/.config/polecat/trusted.d/NAME.pem"
-)]
-pub(super) struct ShowArgs {
-    /// Secret key, public key or bundle [default: your own key]
-    pub(super) file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) passphrase: PassphraseArgs,
-    /// Print the public keys alone, in PEM
-    #[arg(long, conflicts_with = "json")]
-    pub(super) pem: bool,
-    /// Print them as JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
 /// Version, format and stub: bug reports want all three.
 const LONG_VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -506,7 +312,9 @@ impl RecipeArgs {
     }
 }
 
+mod bundles;
 mod format;
+mod keys;
 #[cfg(test)]
 mod tests;
 mod trace;

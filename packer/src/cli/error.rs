@@ -1,4 +1,7 @@
-//! Why a verb failed: one line for the user, and the exit status.
+//! Why a verb failed: one line for the user, a hint, and the exit status.
+
+mod hint;
+pub(super) mod status;
 
 use std::fmt;
 use std::io;
@@ -7,19 +10,17 @@ use std::path::PathBuf;
 use bundle::PathSetError;
 use runtime::control::ControlError;
 use runtime::image::{CheckError, unpack::UnpackError};
-use runtime::limits;
 use runtime::sys::process::Change;
 use runtime::verify::VerifyError;
+use signing::KeyId;
 use signing::key_file::KeyFileError;
-use signing::{KeyId, PemError};
 
-use super::args::is_verb;
 use crate::closure::ClosureError;
 use crate::export::ExportError;
 use crate::inventory::InventoryError;
 use crate::listing::ListingError;
 use crate::options::OptionsError;
-use crate::plan::{Warning, WarningKind};
+use crate::plan::Warning;
 use crate::reasons::ReasonsError;
 use crate::rootfs::{RootPath, RootfsError, printable};
 use crate::rules::RulesError;
@@ -27,26 +28,6 @@ use crate::script::{ScriptError, Stage};
 use crate::seal::{OutputError, SealError};
 use crate::stubs::StubError;
 use crate::trace::{MissesError, TraceError};
-
-/// Statuses as `polecat --help` documents them.
-pub(super) mod status {
-    /// A file cannot be read or written, the disk is full, …
-    pub(crate) const FAILED: u8 = 1;
-    /// Of `polecat diff`: the bundles differ.
-    pub(crate) const DIFFERENT: u8 = 1;
-    /// Of `polecat diff`: whether they differ cannot be found out.
-    pub(crate) const INCOMPARABLE: u8 = 2;
-    /// The command line makes no sense.
-    pub(crate) const USAGE: u8 = 2;
-    /// Not a bundle, truncated, unsigned, of a newer format, or not what was signed.
-    pub(crate) const UNVERIFIED: u8 = 3;
-    /// A valid bundle, signed by nobody who is trusted.
-    pub(crate) const UNTRUSTED: u8 = 4;
-    /// Not found in the root file system, excluded, or hidden when the program runs.
-    pub(crate) const NOT_FOUND: u8 = 5;
-    /// A command of a build script.
-    pub(crate) const BUILD: u8 = 6;
-}
 
 /// Why a verb failed.
 #[derive(Debug)]
@@ -237,149 +218,6 @@ pub(super) enum CliError {
     },
     /// Standard output cannot be written.
     Print(io::Error),
-}
-
-impl CliError {
-    /// The status to exit with.
-    pub(super) fn status(&self) -> u8 {
-        match self {
-            Self::Script(ScriptError::Syntax { .. } | ScriptError::Value { .. }) => status::USAGE,
-            Self::Build { .. } => status::BUILD,
-            Self::Options(_) | Self::Rules(_) | Self::Closure(ClosureError::Pattern(_)) => status::USAGE,
-            Self::CannotStart { .. } => status::NOT_FOUND,
-            Self::Closure(error) if error.is_not_found() => status::NOT_FOUND,
-            Self::Verify { source, .. } if !is_unreadable(source) => status::UNVERIFIED,
-            Self::Check { source, .. } if source.is_tampering() => status::UNVERIFIED,
-            Self::Inventory { source, .. } if source.is_tampering() => status::UNVERIFIED,
-            Self::KnownPaths { source, .. } if source.is_tampering() => status::UNVERIFIED,
-            Self::Reasons { source, .. } if source.is_tampering() => status::UNVERIFIED,
-            Self::NotInBundle { .. } => status::NOT_FOUND,
-            Self::Different => status::DIFFERENT,
-            // 1 says that they differ, as with diff(1).
-            Self::Incomparable(error) => match error.status() {
-                status::FAILED => status::INCOMPARABLE,
-                status => status,
-            },
-            Self::Untrusted { .. } => status::UNTRUSTED,
-            // As a bundle has them.
-            Self::Run(error) => error.status(),
-            _ => status::FAILED,
-        }
-    }
-
-    /// What to try.
-    pub(super) fn hint(&self) -> Option<String> {
-        match self {
-            Self::Options(error) => error.hint(),
-            // `polecat --key k verify x.run` and `polecat vreify x.run` name root file systems.
-            Self::Rootfs(RootfsError::Missing { rootfs }) if is_verb(rootfs.as_os_str()) => {
-                let verb = rootfs.display();
-                Some(format!("put the verb first: polecat {verb} [OPTIONS] ..."))
-            }
-            Self::Rootfs(RootfsError::Missing { rootfs }) if rootfs.components().count() == 1 => {
-                Some("give the directory of a root file system, or one of the verbs of `polecat --help`".into())
-            }
-            Self::Rootfs(error) => error.hint(),
-            Self::CannotStart { faults } => faults.first().map(fault_hint),
-            Self::Rules(error) => error.hint(),
-            Self::Closure(error) => error.hint(),
-            Self::Stub { source, .. } => source.hint(),
-            Self::Seal(error) => error.hint(),
-            Self::Export(error) => error.hint(),
-            Self::Output(error) => error.hint(),
-            Self::KeyFile(error) => key_hint(error),
-            Self::NoHome => Some("set HOME, or name the key with --key".into()),
-            Self::NoNewKey { .. } => Some(
-                "set HOME to a directory of yours, or name another file: --key signs with it, key generate --out makes it"
-                    .into(),
-            ),
-            Self::Passphrase { .. } => Some("put it into a file and name that with --passphrase-file".into()),
-            Self::PassphrasesDiffer => Some("type the same passphrase twice".into()),
-            Self::NoPassphrase => Some("leave the passphrase options away for a key that is not encrypted".into()),
-            Self::Verify { source, .. } => source.hint(),
-            Self::Check { source, .. } => source.hint(),
-            Self::Inventory { source, .. } => source.hint(),
-            Self::Reasons { source, .. } => source.hint(),
-            Self::Different => None,
-            Self::Incomparable(error) => error.hint(),
-            Self::NoReasons { .. } => {
-                Some("polecat plan of the same root file system and command, or pack it again without --no-reasons".into())
-            }
-            Self::NotInBundle { near, .. } if near.is_empty() => {
-                Some("pack it with --include, or with a --trace of a run that uses it".into())
-            }
-            Self::NotInBundle { near, .. } => {
-                Some(near.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-            }
-            Self::Listing { source, .. } => source.hint(),
-            Self::Untrusted { path, asked: false, .. } => Some(format!(
-                "if its owner confirms that key id: polecat key show --pem {} > ~/.config/polecat/trusted.d/NAME.pem",
-                path.display()
-            )),
-            Self::Untrusted { .. } => Some("name the public key of one of its signers with --key".into()),
-            Self::Sign { source, .. } => source.hint(),
-            Self::Trace(error) => error.hint(),
-            Self::Misses(error) => error.hint(),
-            Self::Script(error) => error.hint(),
-            Self::Build { change, stage, .. } => build_hint(*stage, *change),
-            Self::Control(error) => error.hint(),
-            Self::Run(error) => error.hint(),
-            Self::VerifyRun { source, .. } => verify_run_hint(source).map(str::to_owned),
-            Self::NotStarted { .. } => None,
-            Self::KnownPaths { source, .. } => source.hint(),
-            Self::Unpack(error) => error.hint(),
-            Self::NoKeys { .. } => Some("give a PEM file with a key, or a bundle".into()),
-            Self::Open { source, .. } => limits::hint_of_io(source).map(str::to_owned),
-            Self::Write { .. } | Self::Print(_) => None,
-        }
-    }
-}
-
-/// errno(3): ENOEXEC, EACCES.
-fn verify_run_hint(error: &io::Error) -> Option<&'static str> {
-    match error.raw_os_error() {
-        Some(8) => Some("run it on a machine of its architecture"),
-        Some(13) => Some("write it to a file system that is not mounted with noexec"),
-        _ => limits::hint_of_io(error),
-    }
-}
-
-/// What to try about a command of a build script that failed.
-fn build_hint(stage: Stage, change: Change) -> Option<String> {
-    match (stage, change) {
-        // A shell's word for a command that it does not find.
-        (Stage::Install, Change::Exited(127)) => Some("name a program of the root file system".into()),
-        (Stage::Test, Change::Exited(127)) => Some("install the program first, in the list install".into()),
-        _ => None,
-    }
-}
-
-/// What to try about the first thing without which the program does not start.
-fn fault_hint(fault: &Warning) -> String {
-    match fault.kind {
-        WarningKind::Excluded => "narrow that --exclude so that it leaves the file in",
-        WarningKind::Refused => return format!("--allow {}, if whoever gets the bundle may have it", fault.path),
-        WarningKind::Hidden => {
-            "keep it, and what links to it, in a directory of the root file system that the program sees, such as /opt"
-        }
-        _ => "install the package that has it into the root file system",
-    }
-    .to_owned()
-}
-
-/// Whether nothing can be said about the bundle, since the file cannot be read.
-fn is_unreadable(error: &VerifyError) -> bool {
-    matches!(error, VerifyError::Read(bundle::ReadError::Io { .. }))
-}
-
-fn key_hint(error: &KeyFileError) -> Option<String> {
-    match error {
-        KeyFileError::Pem {
-            source: PemError::PassphraseNeeded,
-            ..
-        } => Some("type it on a terminal, or put it into a file and name that with --passphrase-file".into()),
-        _ => error.hint(),
-    }
 }
 
 impl fmt::Display for CliError {

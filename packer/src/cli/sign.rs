@@ -70,9 +70,7 @@ pub(super) fn run(args: &SignArgs) -> Result<(), CliError> {
 fn check(path: &Path, head: &Bundle) -> Result<(), CliError> {
     let file = bundle_file::open(path)?;
     match Opened::new(file).and_then(Opened::verify) {
-        Ok(verified) => {
-            super::verify::check_contents(path, &verified, false)
-        }
+        Ok(verified) => super::verify::check_contents(path, &verified, false),
         Err(VerifyError::Unsigned { .. }) => {
             let manifest = bundle::Manifest::parse(head.manifest_bytes()).map_err(ReadError::Manifest);
             let agrees = manifest.and_then(|manifest| head.check_manifest(&manifest));

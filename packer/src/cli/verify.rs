@@ -207,7 +207,9 @@ fn check_paths(path: &Path, verified: &Verified) -> Result<Option<String>, CliEr
 pub(super) fn check_contents(path: &Path, verified: &Verified, progress: bool) -> Result<(), CliError> {
     verified.check_stub().map_err(|error| unverified(path, error))?;
     check_image(path, verified, progress)?;
-    SECTIONS.iter().try_for_each(|(_, check)| check(path, verified).map(drop))
+    SECTIONS
+        .iter()
+        .try_for_each(|(_, check)| check(path, verified).map(drop))
 }
 
 fn check_image(path: &Path, verified: &Verified, progress: bool) -> Result<(), CliError> {
