@@ -372,7 +372,12 @@ fn is_kernels(path: &RootPath) -> bool {
 fn is_needed(kind: ReasonKind) -> bool {
     !matches!(
         kind,
-        ReasonKind::Include | ReasonKind::Trace | ReasonKind::Base | ReasonKind::Terminfo | ReasonKind::Parent
+        ReasonKind::Include
+            | ReasonKind::Trace
+            | ReasonKind::Missed
+            | ReasonKind::Base
+            | ReasonKind::Terminfo
+            | ReasonKind::Parent
     )
 }
 

@@ -109,3 +109,14 @@ fn each_path_brings_what_it_is_good_for() {
     let reason = &plan.entries[&RootPath::new("/opt/tool")].reason;
     assert_eq!((reason.kind, reason.detail.as_str()), (ReasonKind::Missed, "a.misses"));
 }
+
+#[test]
+fn what_was_missed_and_is_excluded_is_left_out_as_meant() {
+    let request = Request {
+        exclude: vec!["/opt/script".to_owned()],
+        ..missed(&["/opt/script", "/opt/tool"], &[])
+    };
+    let plan = tree().plan(&request);
+    assert!(!has(&plan, "/opt/script") && has(&plan, "/opt/tool"));
+    assert_eq!(warnings(&plan), []);
+}
