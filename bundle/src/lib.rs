@@ -39,7 +39,7 @@ pub use manifest::{Manifest, ManifestError};
 pub use path_set::{PathSet, PathSetError};
 pub use read_at::ReadAt;
 pub use reader::Bundle;
-pub use section::{Section, SectionKind};
+pub use section::{Section, SectionKind, SectionReadError};
 pub use signatures::{Ed25519Record, SignatureRecord};
 pub use superblock::Superblock;
 pub use writer::{BundleWriter, WriteError};

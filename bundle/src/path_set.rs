@@ -5,12 +5,12 @@
 //! 2^20 seems to be. A section of kind 7, `docs/format.md`.
 
 use std::fmt;
-use std::io;
 
 use sha2::{Digest, Sha256};
 
-use crate::manifest::{SectionRecord, encode_hex};
+use crate::manifest::SectionRecord;
 use crate::read_at::ReadAt;
+use crate::section::{MAX_LENGTH, SectionReadError};
 
 /// Bits of a difference that are stored as they are. 2^20 numbers for each path: the reciprocal of how often a path that is
 /// not in the set seems to be.
@@ -24,9 +24,6 @@ pub const SALT_LENGTH: usize = 16;
 
 /// Length of what stands in front of the code: salt, count, parameter.
 const HEADER_LENGTH: usize = SALT_LENGTH + 8;
-
-/// Longest section in bytes: six million paths.
-pub const MAX_LENGTH: u64 = 16 << 20;
 
 /// What a set is asked, or told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,18 +163,7 @@ impl PathSet {
     /// # Errors
     /// [`PathSetError`]; a section that does not have the digest of the record is not looked at.
     pub fn read(reader: &impl ReadAt, record: &SectionRecord) -> Result<Self, PathSetError> {
-        let too_long = PathSetError::TooLong { length: record.length };
-        let size = usize::try_from(record.length)
-            .ok()
-            .filter(|_| record.length <= MAX_LENGTH)
-            .ok_or(too_long)?;
-        let mut section = vec![0; size];
-        reader
-            .read_exact_at(&mut section, record.offset)
-            .map_err(|source| PathSetError::Read { source })?;
-        if encode_hex(&Sha256::digest(&section)) != record.sha256 {
-            return Err(PathSetError::Digest);
-        }
+        let section = record.read(reader).map_err(PathSetError::Section)?;
         Self::parse(&section).ok_or(PathSetError::Content)
     }
 
@@ -237,18 +223,13 @@ impl PathSet {
 /// Why there is no set.
 #[derive(Debug)]
 pub enum PathSetError {
-    /// The file cannot be read.
-    Read {
-        /// What the system said.
-        source: io::Error,
-    },
-    /// More than six million paths.
+    /// The section is not read.
+    Section(SectionReadError),
+    /// More paths than a section has room for: six million.
     TooLong {
         /// Length in bytes.
         length: u64,
     },
-    /// The section is not the one that was signed.
-    Digest,
     /// What was signed is no set.
     Content,
 }
@@ -257,18 +238,16 @@ impl PathSetError {
     /// Whether the bundle is not what was signed.
     #[must_use]
     pub fn is_tampering(&self) -> bool {
-        matches!(self, Self::Digest)
+        matches!(self, Self::Section(error) if error.is_tampering())
     }
 
     /// What to try.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Read { .. } => None,
-            Self::Digest => Some(
-                "copy or download the file again; if that does not help, someone changed it after it was signed".into(),
-            ),
-            Self::TooLong { .. } | Self::Content => Some("pack the bundle anew".into()),
+            Self::Section(error) => error.hint(),
+            Self::TooLong { .. } => Some("--no-paths packs without it".into()),
+            Self::Content => Some("pack the bundle anew".into()),
         }
     }
 }
@@ -277,9 +256,8 @@ impl fmt::Display for PathSetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the set of the root file system's paths ")?;
         match self {
-            Self::Read { source } => write!(f, "cannot be read: {source}"),
+            Self::Section(error) => error.fmt(f),
             Self::TooLong { .. } => write!(f, "is longer than {} MiB", MAX_LENGTH >> 20),
-            Self::Digest => f.write_str("is not what was signed"),
             Self::Content => f.write_str("makes no sense"),
         }
     }
@@ -288,8 +266,8 @@ impl fmt::Display for PathSetError {
 impl std::error::Error for PathSetError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Read { source } => Some(source),
-            _ => None,
+            Self::Section(error) => Some(error),
+            Self::TooLong { .. } | Self::Content => None,
         }
     }
 }

@@ -1,10 +1,14 @@
 //! The section table: what lies where behind the superblock.
 
+mod content;
+
 use std::fmt;
 
 use crate::cursor::Cursor;
 use crate::error::Damage;
 use crate::layout::SECTION_ENTRY_LENGTH;
+
+pub use content::{MAX_LENGTH, SectionReadError};
 
 /// Flag of a section that a reader must know to use the bundle at all.
 pub const CRITICAL: u32 = 1;

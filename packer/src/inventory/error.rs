@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bundle::SectionReadError;
+
 use crate::packages::PackagesError;
 use crate::section::SectionError;
 
@@ -56,5 +58,11 @@ impl From<PackagesError> for InventoryError {
 impl From<SectionError> for InventoryError {
     fn from(error: SectionError) -> Self {
         Self::Section(error)
+    }
+}
+
+impl From<SectionReadError> for InventoryError {
+    fn from(error: SectionReadError) -> Self {
+        Self::Section(error.into())
     }
 }

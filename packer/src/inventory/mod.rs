@@ -154,7 +154,7 @@ impl Inventory {
     /// [`InventoryError`], where it is not what was signed.
     pub fn read(reader: &impl ReadAt, manifest: &Manifest) -> Result<Option<Self>, InventoryError> {
         match &manifest.packages {
-            Some(record) => Self::parse(&section::read(reader, record)?).map(Some),
+            Some(record) => Self::parse(&record.read(reader)?).map(Some),
             None => Ok(None),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bundle::SectionReadError;
+
 use crate::rootfs::RootPath;
 use crate::section::SectionError;
 
@@ -69,5 +71,11 @@ impl std::error::Error for ReasonsError {}
 impl From<SectionError> for ReasonsError {
     fn from(error: SectionError) -> Self {
         Self::Section(error)
+    }
+}
+
+impl From<SectionReadError> for ReasonsError {
+    fn from(error: SectionReadError) -> Self {
+        Self::Section(error.into())
     }
 }

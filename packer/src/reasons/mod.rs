@@ -131,7 +131,7 @@ impl Reasons {
     /// [`ReasonsError`].
     pub fn read(reader: &impl ReadAt, manifest: &Manifest, entries: usize) -> Result<Option<Self>, ReasonsError> {
         match &manifest.reasons {
-            Some(record) => Self::parse(&section::read(reader, record)?, entries).map(Some),
+            Some(record) => Self::parse(&record.read(reader)?, entries).map(Some),
             None => Ok(None),
         }
     }

@@ -1,7 +1,8 @@
 //! Why a section cannot be used.
 
 use std::fmt;
-use std::io;
+
+use bundle::SectionReadError;
 
 /// A section cannot be written or read.
 #[derive(Debug)]
@@ -11,18 +12,8 @@ pub enum SectionError {
         /// What was wrong.
         problem: String,
     },
-    /// It cannot be read from the bundle.
-    Read {
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It is longer than any can be.
-    TooLong {
-        /// Its length in bytes.
-        length: u64,
-    },
-    /// It is not the one that was signed.
-    Digest,
+    /// It cannot be read from the bundle, or is not the one that was signed.
+    Read(SectionReadError),
     /// What was signed is not what this polecat reads.
     Content {
         /// What was wrong.
@@ -33,20 +24,15 @@ pub enum SectionError {
 impl SectionError {
     /// Whether someone changed the bundle.
     pub fn is_tampering(&self) -> bool {
-        matches!(self, Self::Digest)
+        matches!(self, Self::Read(error) if error.is_tampering())
     }
 
     /// What to try.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Digest => Some(
-                "copy or download the file again; if that does not help, someone changed it after it was signed"
-                    .to_owned(),
-            ),
-            Self::Content { .. } | Self::TooLong { .. } => {
-                Some("use the polecat that packed it, or a newer one".to_owned())
-            }
-            Self::Encode { .. } | Self::Read { .. } => None,
+            Self::Encode { .. } => None,
+            Self::Read(error) => error.hint(),
+            Self::Content { .. } => Some("use the polecat that packed it, or a newer one".to_owned()),
         }
     }
 }
@@ -55,9 +41,7 @@ impl fmt::Display for SectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Encode { problem } => write!(f, "cannot be written down: {problem}"),
-            Self::Read { source } => write!(f, "cannot read the list in the bundle: {source}"),
-            Self::TooLong { length } => write!(f, "a list of {length} bytes is too long"),
-            Self::Digest => f.write_str("the list in the bundle is not what was signed"),
+            Self::Read(error) => write!(f, "the list in the bundle {error}"),
             Self::Content { problem } => write!(f, "cannot make sense of the list in the bundle: {problem}"),
         }
     }
@@ -66,8 +50,14 @@ impl fmt::Display for SectionError {
 impl std::error::Error for SectionError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Read { source } => Some(source),
-            _ => None,
+            Self::Read(error) => Some(error),
+            Self::Encode { .. } | Self::Content { .. } => None,
         }
+    }
+}
+
+impl From<SectionReadError> for SectionError {
+    fn from(error: SectionReadError) -> Self {
+        Self::Read(error)
     }
 }

@@ -1,17 +1,11 @@
-//! Ignorable sections of bundles: JSON in a zstd frame, found and checked through what the signed manifest says of them.
+//! Ignorable sections of bundles: JSON in a zstd frame.
 
 mod error;
 
-use bundle::ReadAt;
-use bundle::manifest::SectionRecord;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 
 pub use error::SectionError;
-
-/// Longest section in bytes: far above that of a whole distribution.
-const MAX_LENGTH: u64 = 16 << 20;
 
 /// zstd's level: some kilobytes, once.
 const LEVEL: i32 = 19;
@@ -44,30 +38,6 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], max_unpacked: usize) -> Result<
     serde_json::from_slice(&json).map_err(|error| fault(error.to_string()))
 }
 
-/// The bytes of the section that a manifest records, once they are known to be those that were signed.
-///
-/// # Errors
-/// [`SectionError::Read`], [`SectionError::TooLong`], [`SectionError::Digest`].
-pub fn read(reader: &impl ReadAt, record: &SectionRecord) -> Result<Vec<u8>, SectionError> {
-    let SectionRecord { offset, length, sha256 } = record;
-    let size = usize::try_from(*length)
-        .ok()
-        .filter(|_| *length <= MAX_LENGTH)
-        .ok_or(SectionError::TooLong { length: *length })?;
-    let mut bytes = vec![0; size];
-    reader
-        .read_exact_at(&mut bytes, *offset)
-        .map_err(|source| SectionError::Read { source })?;
-    let digest: String = Sha256::digest(&bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    match digest == *sha256 {
-        true => Ok(bytes),
-        false => Err(SectionError::Digest),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,30 +62,5 @@ mod tests {
             );
         }
         assert!(decode::<u32>(&bytes, 2000).is_err(), "of another form");
-    }
-
-    #[test]
-    fn only_the_signed_bytes_are_read() {
-        let file = b"xxcontent".to_vec();
-        let sha256: String = Sha256::digest(b"content")
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let record = |offset, length| SectionRecord {
-            offset,
-            length,
-            sha256: sha256.clone(),
-        };
-        assert_eq!(read(&file, &record(2, 7)).expect("right"), b"content");
-        assert!(matches!(read(&file, &record(1, 7)), Err(SectionError::Digest)));
-        assert!(matches!(read(&file, &record(2, 8)), Err(SectionError::Read { .. })));
-        assert!(matches!(
-            read(&file, &record(u64::MAX, 7)),
-            Err(SectionError::Read { .. })
-        ));
-        assert!(matches!(
-            read(&file, &record(2, u64::MAX)),
-            Err(SectionError::TooLong { .. })
-        ));
     }
 }
