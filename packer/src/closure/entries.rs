@@ -1,9 +1,11 @@
 //! The entries of the plan as they are brought in: each path with every link and directory on the way to it.
 
 mod refusals;
+mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::warnings::is_needed;
 use super::guard::{Guard, Verdict};
 use crate::elf::is_absence;
 use crate::plan::{Entry, Node, Reason, ReasonKind, Refusal, Warning, WarningKind};
@@ -90,23 +92,6 @@ impl<'a> Entries<'a> {
     pub(super) fn is_seen(&self, found: &Resolution) -> bool {
         let seen = |path: &RootPath, kind| self.contains(path) && hidden_by(path, kind).is_none();
         seen(&found.path, found.metadata.kind) && found.links.iter().all(|link| seen(link, Kind::Symlink))
-    }
-
-    /// Adds a warning, once.
-    pub(super) fn warn(&mut self, kind: WarningKind, path: &RootPath, message: impl Into<String>) {
-        self.warn_of(kind, path, message.into(), None);
-    }
-
-    /// Adds a warning about something that is not packed, or not seen, with the reason for which it was wanted.
-    fn warn_of(&mut self, kind: WarningKind, path: &RootPath, message: String, wanted: Option<Reason>) {
-        if self.warned.insert((kind, path.clone(), message.clone())) {
-            self.warnings.push(Warning {
-                kind,
-                path: path.clone(),
-                message,
-                wanted,
-            });
-        }
     }
 
     /// The pattern that excludes the path or a directory above it.
@@ -294,32 +279,6 @@ impl<'a> Entries<'a> {
         Ok(())
     }
 
-    /// Something needed is excluded. What a person asked for, or what is there just in case, was excluded on purpose.
-    fn warn_excluded(&mut self, path: &RootPath, reason: &Reason, pattern: &str) {
-        if !is_needed(reason.kind) {
-            return;
-        }
-        let message = match &reason.by {
-            Some(by) => format!("needed by {by}, but excluded by {pattern}"),
-            None => format!("needed, but excluded by {pattern}"),
-        };
-        self.warn_of(WarningKind::Excluded, path, message, Some(reason.clone()));
-    }
-
-    /// The link at `link` leads to what is the kernel's when the app runs. Where nothing needs it, as `/etc/mtab`, that is as meant.
-    fn warn_of_kernels(&mut self, end: &Resolution, link: &RootPath) {
-        let needed = self.entries.get(link).is_some_and(|entry| is_needed(entry.reason.kind));
-        let message = hidden_by(&end.path, end.metadata.kind).filter(|_| needed);
-        let reason = Reason {
-            kind: ReasonKind::Symlink,
-            by: Some(link.clone()),
-            detail: String::new(),
-        };
-        if let Some(message) = message {
-            self.warn_of(WarningKind::Hidden, &end.path, message, Some(reason));
-        }
-    }
-
     /// Inserts a path that the root file system does not have: a directory, or a file with contents of the plan's own.
     pub(super) fn insert_made(
         &mut self,
@@ -366,19 +325,6 @@ fn is_kernels(path: &RootPath) -> bool {
     KERNEL_DIRECTORIES
         .iter()
         .any(|directory| path.is_within(&RootPath::new(directory)))
-}
-
-/// Does something depend on it? What a person asked for beside the command, and what is there just in case, is not needed.
-fn is_needed(kind: ReasonKind) -> bool {
-    !matches!(
-        kind,
-        ReasonKind::Include
-            | ReasonKind::Trace
-            | ReasonKind::Missed
-            | ReasonKind::Base
-            | ReasonKind::Terminfo
-            | ReasonKind::Parent
-    )
 }
 
 fn entry(node: Node, metadata: Metadata, reason: Reason) -> Entry {
