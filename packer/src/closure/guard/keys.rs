@@ -32,6 +32,10 @@ const MAX_SINGLE: u64 = 64 << 10;
 /// Letters of base64 that a key has at least: an Ed25519 key in PKCS#8 has 64.
 const MIN_BODY: usize = 60;
 
+/// Letters of a line that may be a key's, and of one of several words in a line, which prose and programs have as well.
+const MIN_LINE: usize = 16;
+const MIN_WORD: usize = 48;
+
 /// Different letters among them at least: placeholders have few.
 const MIN_LETTERS: usize = 16;
 
@@ -89,7 +93,7 @@ fn place(head: &[u8]) -> Place {
 }
 
 /// Reads at most `length` bytes, and a piece at most; fewer where the file ends.
-fn read(file: &File, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read(file: &File, offset: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(PIECE).min(PIECE)];
     let mut filled = 0;
     while filled < bytes.len() {
@@ -189,19 +193,24 @@ fn body(behind: &[u8]) -> Option<&[u8]> {
     (dashes >= 4).then(|| &behind[dashes..])
 }
 
-/// Lines of base64, after headers: as they are, or as a string of JSON or of a program has them.
+/// Lines of base64, after headers: as they are, as a string of JSON or of a program has them, or, as variables do, in one line.
 fn is_body(text: &[u8]) -> bool {
     let end = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
     let text = String::from_utf8_lossy(&text[..end])
         .replace("\\n", "\n")
         .replace("\\r", "\n");
     let is_quote = |letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | ',' | ';' | '(' | ')' | '\\');
+    let text = text.split("----").next().unwrap_or_default();
+    let bare = |word: &str| word.bytes().all(is_base64);
     let lines = text
         .lines()
-        .take_while(|line| !line.contains("----"))
         .map(|line| line.trim_matches(is_quote))
         .map(|line| line.trim_end_matches(" +").trim_end_matches(is_quote))
-        .filter(|line| line.len() >= 16 && line.bytes().all(is_base64));
+        .flat_map(|line| {
+            let least = if bare(line) { MIN_LINE } else { MIN_WORD };
+            line.split(is_quote).filter(move |word| word.len() >= least)
+        })
+        .filter(|word| bare(word));
     let (mut length, mut letters) = (0, [false; 256]);
     for byte in lines.flat_map(str::bytes) {
         length += 1;

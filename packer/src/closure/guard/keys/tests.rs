@@ -89,6 +89,13 @@ fn keys_among_other_things() {
         found(format!("static char key[] =\n{c};").as_bytes()),
         Some(Place::Within { code: false })
     );
+    // As a variable has it, and with line ends of old.
+    let line = format!("KEY=\"{}\"\n", armoured("RSA PRIVATE KEY").replace('\n', " "));
+    assert_eq!(found(line.as_bytes()), Some(Place::Within { code: false }));
+    assert_eq!(
+        found(armoured("PRIVATE KEY").replace('\n', "\r").as_bytes()),
+        Some(Place::File)
+    );
     // Wherever it lies about the ends of the pieces that are read.
     for before in [
         PIECE - 300,
@@ -120,6 +127,8 @@ fn what_is_no_key() {
     );
     let prose =
         "Put your PRIVATE KEY-----\n into the file that begins with -----BEGIN PRIVATE KEY----- and ends likewise.";
+    let program = "throws(\"-----BEGIN PRIVATE KEY-----\"); NoSuchAlgorithmException, InvalidKeySpecException, \
+        UnrecoverableEntryException { }";
     let end = format!("-----END PRIVATE KEY-----\n{}", letters(640, "\n"));
     for text in [
         &certificate,
@@ -128,6 +137,7 @@ fn what_is_no_key() {
         &strings,
         &placeholder,
         prose,
+        program,
         &end,
         "",
         "PRIVATE KEY",
