@@ -16,7 +16,7 @@ struct Case {
     root: PathBuf,
 }
 
-const SECRETS: [(&str, &str, &str); 9] = [
+const SECRETS: [(&str, &str, &str); 11] = [
     (
         "etc/machine-id",
         "0123456789abcdef0123456789abcdef\n",
@@ -37,6 +37,16 @@ const SECRETS: [(&str, &str, &str); 9] = [
         "private-key",
     ),
     ("home/ann/.ssh/known_hosts", "example.org\n", "private-key"),
+    (
+        "etc/shadow.bak",
+        "root:$6$saltsalt$abcdefghijklmnopqrstuvwxyz:1:0:::::\n",
+        "password-hashes",
+    ),
+    (
+        "srv/www/users",
+        "ann:$apr1$saltsalt$abcdefghijklmnopqrstuv\n",
+        "password-hashes",
+    ),
     ("root/.kube/config", "users:\n", "credentials"),
 ];
 

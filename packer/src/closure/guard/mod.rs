@@ -1,8 +1,9 @@
 //! The guard: what holds a secret stays out of the plan, whatever asks for it, unless a person let it in by name.
 //!
-//! Two things tell a secret: its name (`names`) and, for private keys, its contents (`keys`). What a distribution gives to everybody is
+//! Two things tell a secret: its name (`names`) and, for private keys and password hashes, its contents (`keys`, `hashes`). What a distribution gives to everybody is
 //! no secret: keys of test suites and examples, and those in the code of packages.
 
+mod hashes;
 mod keys;
 mod names;
 
@@ -12,7 +13,7 @@ use nix::errno::Errno;
 
 use crate::packages::Packages;
 use crate::plan::Secret;
-use crate::rootfs::{Kind, Metadata, Pattern, RootPath, Rootfs, RootfsError, errno_of};
+use crate::rootfs::{Kind, Last, Metadata, Pattern, RootPath, Rootfs, RootfsError, errno_of};
 
 /// Most bytes of a file with password hashes.
 const MAX_LOCKED: u64 = 4 << 20;
@@ -73,9 +74,10 @@ impl<'a> Guard<'a> {
             Some(Secret::PasswordHashes) if names::is_lockable(path) => self.lock(path)?,
             Some(_) if metadata.kind == Kind::File && metadata.size == 0 => Verdict::Free,
             Some(secret) => Verdict::Refused(secret),
-            None if metadata.kind == Kind::File && self.holds_key(path, metadata)? => {
-                Verdict::Refused(Secret::PrivateKey)
-            }
+            None if metadata.kind == Kind::File => match self.held(path, metadata)? {
+                Some(secret) => Verdict::Refused(secret),
+                None => Verdict::Free,
+            },
             None => Verdict::Free,
         };
         match verdict {
@@ -116,24 +118,38 @@ impl<'a> Guard<'a> {
         }
     }
 
-    fn holds_key(&self, path: &RootPath, metadata: &Metadata) -> Result<bool, RootfsError> {
+    /// What the contents are.
+    fn held(&self, path: &RootPath, metadata: &Metadata) -> Result<Option<Secret>, RootfsError> {
         if is_public(path) {
-            return Ok(false);
+            return Ok(None);
         }
         let file = match self.rootfs.open_file(path) {
             Ok(file) => file,
             // What cannot be read cannot be packed either: that is told when it is tried.
-            Err(error) if matches!(error.errno(), Errno::EACCES | Errno::EPERM) => return Ok(false),
+            Err(error) if matches!(error.errno(), Errno::EACCES | Errno::EPERM) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let found = keys::find(&file, metadata.size).map_err(|error| RootfsError::Read {
+        let fault = |error| RootfsError::Read {
             path: path.clone(),
             errno: errno_of(&error),
-        })?;
-        Ok(match found {
+        };
+        let is_key = match keys::find(&file, metadata.size).map_err(fault)? {
             None => false,
             Some(keys::Place::File) => true,
             Some(keys::Place::Within { code }) => !((code || is_code(path)) && self.is_packaged(path)),
+        };
+        if is_key {
+            return Ok(Some(Secret::PrivateKey));
+        }
+        let has_hashes = hashes::are_in(&file, metadata.size).map_err(fault)?;
+        Ok((has_hashes && !self.is_locked_later(path) && !self.is_packaged(path)).then_some(Secret::PasswordHashes))
+    }
+
+    /// Is it passwd(5) or group(5), wherever they lead? The base set hides the hashes in those, since nothing goes without them.
+    fn is_locked_later(&self, path: &RootPath) -> bool {
+        ["/etc/passwd", "/etc/group"].iter().any(|name| {
+            let place = self.rootfs.resolve(name.as_bytes(), Last::Follow);
+            place.is_ok_and(|place| place.path == *path)
         })
     }
 

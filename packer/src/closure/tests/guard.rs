@@ -214,3 +214,19 @@ fn keys_that_everybody_has_are_none() {
     let refused: Vec<String> = plan.refusals.iter().map(|refusal| refusal.path.to_string()).collect();
     assert_eq!(refused, ["/usr/lib/mine.py", "/usr/lib/packaged.pem"]);
 }
+
+#[test]
+fn hashes_are_known_in_files_of_any_name() {
+    let tree = tree();
+    let hash = "$6$saltsalt$abcdefghijklmnopqrstuvwxyz";
+    tree.file("/opt/app/users", format!("ann:{hash}:1::::::\n"), 0o600);
+    tree.file("/opt/passwd", format!("ann:{hash}:1:1::/:/bin/sh\n"), 0o644);
+    tree.link("/opt/passwd", "/etc/passwd");
+    let plan = tree.plan(&including("static", &["/opt/**"]));
+    let hashes = |path: &str, locked| (path.to_owned(), Secret::PasswordHashes, locked);
+    let told = told(&plan.refusals);
+    assert!(
+        told.contains(&hashes("/opt/app/users", false)) && told.contains(&hashes("/opt/passwd", true)),
+        "{told:?}"
+    );
+}
