@@ -30,10 +30,12 @@ pub(super) fn add(follow: &mut Follow<'_>, pattern: &Pattern) -> Result<(), Clos
     for path in matched {
         let mut tree = Vec::new();
         rootfs.descend(&path, &mut tree)?;
-        // A link to a directory stands for all that is in it.
+        // A link to a directory stands for all that is in it, which is asked for by the link's name: that may tell a secret.
         match rootfs.resolve(path.as_bytes(), Last::Follow) {
             Ok(end) if end.path != path && end.metadata.kind == Kind::Directory => {
-                rootfs.descend(&end.path, &mut tree)?
+                let mut below = Vec::new();
+                rootfs.descend(&end.path, &mut below)?;
+                tree.extend(below.iter().map(|found| by_name_of(&path, &end.path, found)));
             }
             Ok(_) => {}
             Err(error) if is_absence(error.errno()) => {}
@@ -56,6 +58,12 @@ pub(super) fn add(follow: &mut Follow<'_>, pattern: &Pattern) -> Result<(), Clos
         }),
         _ => Ok(()),
     }
+}
+
+/// What `found` below the directory `end` is called by way of the link `link` to that.
+fn by_name_of(link: &RootPath, end: &RootPath, found: &RootPath) -> RootPath {
+    let names: Vec<&[u8]> = found.components().skip(end.components().count()).collect();
+    RootPath::new([link.as_bytes(), b"/", &names.join(&b'/')].concat())
 }
 
 /// Adds one path and, where it is a program or a library, what it needs.

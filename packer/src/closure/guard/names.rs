@@ -114,8 +114,8 @@ pub(super) fn secret(path: &RootPath) -> Option<Secret> {
         let found = table.iter().find(|(_, pattern)| pattern.matches(path));
         found.map(|(secret, _)| *secret)
     };
-    // Most paths are asked about few patterns.
-    if starts_with(b"/usr/") {
+    // Most paths are asked about few patterns. Homes are below /usr where /home is a link to /usr/home.
+    if starts_with(b"/usr/") && !starts_with(b"/usr/home/") {
         return None;
     }
     let of_system = starts_with(b"/etc/") || starts_with(b"/var/lib/");
@@ -178,6 +178,7 @@ mod tests {
             ("/home/ann/keys/id_ed25519.pub", None),
             ("/srv/app/server.p12", Some(PrivateKey)),
             ("/usr/share/app/server.p12", None),
+            ("/usr/home/ann/.netrc", Some(Credentials)),
             ("/root/.netrc", Some(Credentials)),
             ("/root/.docker/config.json", Some(Credentials)),
             ("/home/ann/.kube/config", Some(Credentials)),

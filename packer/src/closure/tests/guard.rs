@@ -216,6 +216,25 @@ fn keys_that_everybody_has_are_none() {
 }
 
 #[test]
+fn a_link_to_a_directory_is_no_way_around_the_names_behind_it() {
+    let tree = tree();
+    tree.file("/data/nm/home.nmconnection", "psk=1", 0o600);
+    tree.link("/data/nm", "/etc/NetworkManager/system-connections");
+    for pattern in ["/etc/NetworkManager/**", "/etc/NetworkManager/system-connections"] {
+        let plan = tree.plan(&including("static", &[pattern, "/opt/app/data"]));
+        assert!(
+            plan.entries
+                .iter()
+                .all(|entry| !entry.0.as_bytes().starts_with(b"/data/nm/"))
+        );
+        assert_eq!(
+            told(&plan.refusals),
+            [("/data/nm/home.nmconnection".to_owned(), Secret::Credentials, false)]
+        );
+    }
+}
+
+#[test]
 fn hashes_are_known_in_files_of_any_name() {
     let tree = tree();
     let hash = "$6$saltsalt$abcdefghijklmnopqrstuvwxyz";
