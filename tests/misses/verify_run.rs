@@ -1,5 +1,12 @@
 //! `polecat pack --verify-run`.
 
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 use support::requirement::skip;
 use support::{Ended, Polecat, Scratch, exec, roots};
@@ -134,4 +141,60 @@ fn without_a_set_of_paths_there_is_nothing_to_tell() {
     ];
     let ended = Polecat::new(&scratch).run(words).exits(2);
     assert!(ended.err().contains("--no-paths"), "{ended}");
+}
+
+#[test]
+fn the_run_ends_with_polecat_and_nothing_stays_behind() {
+    if skip(&roots::BUSYBOX_NEEDS) || skip(&[support::Need::UserNamespaces]) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let (root, output, temporary) = (tree(&scratch), scratch.join("x.run"), scratch.directory("temporary"));
+    let script = "trap '' TERM; while :; do sleep 1; done";
+    let words = [
+        "pack".as_ref(),
+        "-q".as_ref(),
+        "--verify-run=600".as_ref(),
+        "-o".as_ref(),
+        output.as_os_str(),
+        root.as_os_str(),
+        "sh".as_ref(),
+        "-c".as_ref(),
+        script.as_ref(),
+    ];
+    let mut command = Polecat::new(&scratch).command(words);
+    let mut polecat = command
+        .env("TMPDIR", &temporary)
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("polecat");
+    let polecat_id = polecat.id();
+    assert!(eventually(|| runs_of(&output, polecat_id) > 0), "it was not started");
+    polecat.kill().expect("a child");
+    let _status = polecat.wait().expect("a child");
+    assert!(eventually(|| runs_of(&output, polecat_id) == 0), "it goes on");
+    let left = fs::read_dir(&temporary).expect("a directory").count();
+    assert_eq!(left, 0);
+}
+
+fn eventually(holds: impl Fn() -> bool) -> bool {
+    let end = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < end {
+        if holds() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
+
+/// How many processes were started as this file, or as its program.
+fn runs_of(bundle: &Path, polecat: u32) -> usize {
+    let processes = fs::read_dir("/proc").expect("proc(5)").filter_map(Result::ok);
+    let is_one = |process: &fs::DirEntry| {
+        let words = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        process.file_name().to_str() != Some(&polecat.to_string())
+            && words.split(|byte| *byte == 0).next() == Some(bundle.as_os_str().as_bytes())
+    };
+    processes.filter(is_one).count()
 }

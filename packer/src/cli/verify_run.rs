@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, PipeReader, Read};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use runtime::sys::process::end_with_this;
 use serde::Serialize;
 
 use super::error::CliError;
@@ -52,12 +54,14 @@ pub(super) fn run(bundle: &Path, rootfs: &Rootfs, seconds: u64) -> Result<Verify
         path: bundle.to_owned(),
         source,
     };
-    let noted = tempfile::NamedTempFile::new().map_err(fault)?;
-    let (child, output) = start(bundle, noted.path()).map_err(fault)?;
+    // It has no name: nothing stays behind where this process is killed.
+    let noted = tempfile::tempfile().map_err(fault)?;
+    let noted_path = PathBuf::from(format!("/proc/{}/fd/{}", process::id(), noted.as_raw_fd()));
+    let (child, output) = start(bundle, &noted_path).map_err(fault)?;
     let output = thread::spawn(move || last_words(output));
     let (status, timed_out) = wait(child, Duration::from_secs(seconds)).map_err(fault)?;
     let output = output.join().unwrap_or_default();
-    let missed = missed(noted.path(), rootfs);
+    let missed = missed(&noted_path, rootfs);
     if let (None, Some(code)) = (&missed, status.code())
         && NOT_STARTED.contains(&code)
     {
@@ -75,7 +79,7 @@ pub(super) fn run(bundle: &Path, rootfs: &Rootfs, seconds: u64) -> Result<Verify
     })
 }
 
-/// Its standard output and standard error are the pipe's.
+/// Its standard output and standard error are the pipe's. It does not outlive this process.
 fn start(bundle: &Path, noted: &Path) -> io::Result<(Child, PipeReader)> {
     let (reader, writer) = io::pipe()?;
     let mut command = Command::new(std::path::absolute(bundle)?);
@@ -84,6 +88,7 @@ fn start(bundle: &Path, noted: &Path) -> io::Result<(Child, PipeReader)> {
         .stdin(Stdio::null())
         .stdout(writer.try_clone()?)
         .stderr(writer);
+    end_with_this(&mut command);
     Ok((command.spawn()?, reader))
 }
 

@@ -1,8 +1,13 @@
 //! Making, ending and waiting for processes.
 
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
-use nix::unistd::Pid;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::{Pid, getpid, getppid};
 
 /// Which side of a fork(2) this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +79,21 @@ pub fn clone_into(flags: CloneFlags) -> Result<Fork, Errno> {
 pub fn exit(status: u8) -> ! {
     // SAFETY: _exit has no preconditions.
     unsafe { libc::_exit(i32::from(status)) }
+}
+
+/// Lets what `command` starts be killed when the thread that starts it ends, however that comes about.
+pub fn end_with_this(command: &mut Command) {
+    let parent = getpid();
+    let bind = move || {
+        prctl::set_pdeathsig(Signal::SIGKILL)?;
+        // It may have ended before.
+        match getppid() == parent {
+            true => Ok(()),
+            false => Err(Errno::ESRCH.into()),
+        }
+    };
+    // SAFETY: two system calls, and an error that needs no memory: nothing that a fork of many threads may not do.
+    let _command = unsafe { command.pre_exec(bind) };
 }
 
 /// Sends `signal`, which may be a realtime one, to `pid`.
