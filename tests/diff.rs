@@ -230,6 +230,8 @@ fn what_cannot_be_compared_is_no_difference() {
     let at = usize::try_from(end).expect("small") - 4096;
     bytes[at] ^= 1;
     exec::write(&two, &bytes);
+    let ended = case.diff(&[], &one, &two).exits(3);
+    assert!(ended.err().contains("is not what was signed"), "{ended}");
     let other = case.pack("other", &["--level", "3"], &COMMAND);
     let ended = case.diff(&[], &other, &two).exits(3);
     assert!(ended.err().contains("is not what was signed"), "{ended}");

@@ -45,7 +45,7 @@ Exit status:
   5  the command, or a file without which it cannot start, is not in the root file system, is excluded, or is hidden when it runs;
      the path that `polecat why` is asked about is not in the bundle
   6  a command of the build script failed; 125: the script's commands could not be run
-`polecat diff` ends as diff(1) does: 0 the same, 1 different, 2 failed.
+`polecat diff` ends as diff(1) does: 0 the same, 1 different, 2 or 3 failed.
 
 Files and variables:
   ~/.config/polecat/signing.key        your key, made at first use; its public half lies beside it (XDG_CONFIG_HOME moves both)
