@@ -177,8 +177,8 @@ fn every_report_has_them() {
         words
     };
     let plan = polecat.run(words(&["plan", "--json"])).success().json();
-    assert_eq!(plan["entry_points"][0]["path"], "/bin/busybox");
-    assert_eq!(plan["entry_points"][1]["name"], "b");
+    assert_eq!(plan["entryPoints"][0]["path"], "/bin/busybox");
+    assert_eq!(plan["entryPoints"][1]["name"], "b");
     let text = polecat.run(words(&["plan"])).success().out();
     assert!(text.contains("called b, it starts /bin/sh\n"), "{text}");
     let out = scratch.join("x.run");

@@ -10,6 +10,7 @@ use crate::rootfs::RootPath;
 
 /// What is to be packed: nothing has been read of the files' contents but what the closure needed, nothing written.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// The root file system, as a path on this machine.
     pub rootfs: PathBuf,
