@@ -174,7 +174,7 @@ impl Asked {
     /// # Errors
     /// The first value that makes no sense.
     pub fn resolve(self) -> Result<PackOptions, OptionsError> {
-        let (command, _) = self.command.split_first().ok_or(OptionsError::NoCommand)?;
+        let (command, arguments) = self.command.split_first().ok_or(OptionsError::NoCommand)?;
         if command.is_empty() {
             return Err(OptionsError::NoCommand);
         }
@@ -197,6 +197,7 @@ impl Asked {
             args: utf8_words(&self.command)?,
             request: Request {
                 command: command.clone(),
+                arguments: arguments.to_vec(),
                 also: self.also,
                 entry_points: entry_point::requests(&self.entry_points)?,
                 include: self.include,

@@ -155,6 +155,8 @@ pub enum ReasonKind {
     Command,
     /// `--as`.
     As,
+    /// A fixed argument of the command.
+    Argument,
     /// `--also`.
     Also,
     /// `--include`.

@@ -185,6 +185,7 @@ fn rule(kind: ReasonKind) -> &'static str {
     match kind {
         ReasonKind::Command => "command",
         ReasonKind::As => "--as",
+        ReasonKind::Argument => "argument",
         ReasonKind::Also => "--also",
         ReasonKind::Include => "--include",
         ReasonKind::Trace => "--trace",

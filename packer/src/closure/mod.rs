@@ -4,6 +4,7 @@
 //! same way; then the base set is added, parts of which depend on what the programs import. Each path is added with every link and
 //! directory on the way to it, and with the reason that brought it in. Nothing of the root file system is run.
 
+mod arguments;
 mod base_set;
 mod broad;
 mod command;
@@ -42,6 +43,8 @@ pub use extend::{Extent, Locales};
 pub struct Request {
     /// The command: a name looked up in the root file system's PATH, or a path inside it.
     pub command: OsString,
+    /// The command's fixed first arguments: files that they name by absolute paths come along.
+    pub arguments: Vec<OsString>,
     /// More programs, looked up the same way; each gets its own closure.
     pub also: Vec<OsString>,
     /// Entry points beside the command; each gets its own closure.
@@ -86,6 +89,7 @@ pub fn plan(rootfs: &Rootfs, request: &Request, extent: &Extent) -> Result<Plan,
         detail: printable(name.as_bytes()),
     };
     follow.command(&entry, &reason(ReasonKind::Command, &request.command))?;
+    arguments::add(&mut follow, &request.arguments)?;
     let architecture = follow.architecture(&entry)?;
     let entry_points = entry_points::add(&mut follow, &request.entry_points, &architecture)?;
     for name in &request.also {

@@ -11,6 +11,7 @@ pub fn phrase(reason: &Reason) -> String {
     match kind {
         ReasonKind::Command => told("command", &detail),
         ReasonKind::As => told("--as", &detail),
+        ReasonKind::Argument => told("argument of the command", &detail),
         ReasonKind::Also => told("--also", &detail),
         ReasonKind::Include => told("--include", &detail),
         ReasonKind::Trace => told("--trace", &detail),

@@ -54,6 +54,7 @@ pub(super) fn is_needed(kind: ReasonKind) -> bool {
     !matches!(
         kind,
         ReasonKind::Include
+            | ReasonKind::Argument
             | ReasonKind::Trace
             | ReasonKind::Missed
             | ReasonKind::Base

@@ -197,7 +197,7 @@ impl<'a> Follow<'a> {
             .as_ref()
             .and_then(|by| self.runs.iter().find(|run| run.path == *by));
         match (reason.kind, asker) {
-            (ReasonKind::Command | ReasonKind::As | ReasonKind::Also, _) => 0,
+            (ReasonKind::Command | ReasonKind::As | ReasonKind::Argument | ReasonKind::Also, _) => 0,
             (ReasonKind::Shebang, Some(script)) => script.depth,
             // That a constant names a program is weak evidence that it is run.
             (ReasonKind::PathMention, _) => 2,

@@ -219,3 +219,39 @@ fn another_program_is_called_by_its_option() {
         assert_eq!(error.is_not_found(), not_found, "{error}");
     }
 }
+
+#[test]
+fn files_that_arguments_name_come_along() {
+    let tree = Tree::new();
+    tree.file("/opt/app/main", "#!/opt/interpreter\n", 0o644);
+    tree.file("/opt/interpreter", static_program().build(), 0o755);
+    tree.file("/opt/app/tool", program(&["libt.so"]).build(), 0o755);
+    tree.file("/lib/libt.so", library("libt.so", &[]).build(), 0o644);
+    tree.file("/opt/app/conf", "x", 0o644);
+    tree.file("/opt/app/other", "x", 0o644);
+    let arguments = [
+        "/opt/app/main",
+        "/opt/app/tool",
+        "--conf=/opt/app/conf",
+        "/opt/app",
+        "/gone",
+        "other",
+    ];
+    let plan = tree.plan(&Request {
+        arguments: arguments.map(Into::into).to_vec(),
+        ..command_only("static")
+    });
+    for path in ["/opt/app/main", "/opt/interpreter", "/lib/libt.so", "/opt/app/conf"] {
+        assert!(has(&plan, path), "{path}");
+    }
+    assert!(
+        !has(&plan, "/opt/app/other") && plan.warnings.is_empty(),
+        "{:?}",
+        plan.warnings
+    );
+    let reason = &plan.entries[&RootPath::new("/opt/app/conf")].reason;
+    assert_eq!(
+        (reason.kind, reason.detail.as_str()),
+        (ReasonKind::Argument, "/opt/app/conf")
+    );
+}
