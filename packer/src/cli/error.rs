@@ -27,7 +27,7 @@ use crate::rules::RulesError;
 use crate::script::{ScriptError, Stage};
 use crate::seal::{OutputError, SealError};
 use crate::stubs::StubError;
-use crate::trace::{MissesError, TraceError};
+use crate::trace::TraceError;
 
 /// Why a verb failed.
 #[derive(Debug)]
@@ -165,10 +165,8 @@ pub(super) enum CliError {
         /// Why.
         source: bundle::WriteError,
     },
-    /// A trace cannot be read.
+    /// A trace, or what a bundle missed, cannot be read.
     Trace(TraceError),
-    /// What a bundle missed cannot be read.
-    Misses(MissesError),
     /// A variable that shapes a run means nothing.
     Control(ControlError),
     /// A bundle cannot be run here.
@@ -287,7 +285,6 @@ impl fmt::Display for CliError {
             }
             Self::Sign { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Trace(error) => error.fmt(f),
-            Self::Misses(error) => error.fmt(f),
             Self::Script(error) => error.fmt(f),
             Self::Build {
                 path,
@@ -339,6 +336,5 @@ from!(
     KeyFile(KeyFileError),
     Script(ScriptError),
     Trace(TraceError),
-    Misses(MissesError),
     Print(io::Error),
 );

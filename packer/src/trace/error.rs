@@ -1,50 +1,52 @@
-//! Why a trace cannot be had.
+//! Why a trace, or what a bundle missed, cannot be had.
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Why a trace cannot be had.
+/// Why the file of a trace or of misses cannot be had.
 #[derive(Debug)]
-pub enum TraceError {
-    /// The file cannot be read.
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Its first line is not that of a trace.
-    NotATrace {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is what a bundle missed.
-    Misses {
-        /// The file.
-        path: PathBuf,
-    },
+pub struct TraceError {
+    /// The file.
+    pub path: PathBuf,
+    /// What it was to be.
+    pub form: Form,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// The two kinds of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// What a command was seen to use.
+    Trace,
+    /// What a bundle was found to miss.
+    Misses,
+}
+
+/// What is wrong with a file.
+#[derive(Debug)]
+pub enum Fault {
+    /// It cannot be read; this is what the system said.
+    Read(io::Error),
+    /// Its first line is that of neither form.
+    Neither,
+    /// It has the other form.
+    Other,
     /// It is of a later version.
     Newer {
-        /// The file.
-        path: PathBuf,
         /// Its version.
         version: u64,
     },
     /// One of its lines makes no sense.
     Line {
-        /// The file.
-        path: PathBuf,
         /// Counted from 1.
         line: usize,
         /// What is wrong with it.
         fault: LineFault,
     },
-    /// It is longer than any trace.
-    TooLong {
-        /// The file.
-        path: PathBuf,
-    },
+    /// It is longer than any such file.
+    TooLong,
 }
 
 /// What is wrong with a line.
@@ -57,14 +59,26 @@ pub enum LineFault {
 }
 
 impl TraceError {
+    pub(super) fn new(path: &Path, form: Form, fault: Fault) -> Self {
+        Self {
+            path: path.to_owned(),
+            form,
+            fault,
+        }
+    }
+
     /// What to try.
     pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Read { .. } => return None,
-            Self::NotATrace { .. } => "polecat trace -o FILE ROOTFS COMMAND makes one",
-            Self::Misses { .. } => "give it to --add-misses",
-            Self::Newer { .. } => "use the polecat that made it, or trace again",
-            Self::Line { .. } | Self::TooLong { .. } => "trace again; docs/trace.md describes the file",
+        let hint = match (self.form, &self.fault) {
+            (_, Fault::Read(_)) => return None,
+            (Form::Trace, Fault::Neither) => "polecat trace -o FILE ROOTFS COMMAND makes one",
+            (Form::Trace, Fault::Other) => "give it to --add-misses",
+            (Form::Trace, Fault::Newer { .. }) => "use the polecat that made it, or trace again",
+            (Form::Trace, Fault::Line { .. } | Fault::TooLong) => "trace again; docs/trace.md describes the file",
+            (Form::Misses, Fault::Neither) => "POLECAT_MISSES=FILE ./NAME.run writes one",
+            (Form::Misses, Fault::Other) => "give it to --trace",
+            (Form::Misses, Fault::Newer { .. }) => "use the polecat that packed the bundle which wrote it",
+            (Form::Misses, Fault::Line { .. } | Fault::TooLong) => "run the bundle with POLECAT_MISSES=FILE again",
         };
         Some(hint.into())
     }
@@ -72,22 +86,20 @@ impl TraceError {
 
 impl fmt::Display for TraceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read { path, source } => write!(f, "trace: {}: cannot read: {source}", path.display()),
-            Self::NotATrace { path } => write!(f, "trace: {}: is not a trace", path.display()),
-            Self::Misses { path } => write!(f, "trace: {}: is what a bundle missed, not a trace", path.display()),
-            Self::Newer { path, version } => {
-                write!(
-                    f,
-                    "trace: {}: is of version {version}, which is not known here",
-                    path.display()
-                )
-            }
-            Self::Line { path, line, fault } => {
-                write!(f, "trace: {}: line {line}: ", path.display())?;
-                fault.fmt(f)
-            }
-            Self::TooLong { path } => write!(f, "trace: {}: is longer than any trace", path.display()),
+        let option = match self.form {
+            Form::Trace => "trace",
+            Form::Misses => "--add-misses",
+        };
+        write!(f, "{option}: {}: ", self.path.display())?;
+        match (&self.fault, self.form) {
+            (Fault::Read(source), _) => write!(f, "cannot read: {source}"),
+            (Fault::Neither, Form::Trace) => f.write_str("is not a trace"),
+            (Fault::Neither, Form::Misses) => f.write_str("is no list of what a bundle misses"),
+            (Fault::Other, Form::Trace) => f.write_str("is what a bundle missed, not a trace"),
+            (Fault::Other, Form::Misses) => f.write_str("is a trace, not what a bundle misses"),
+            (Fault::Newer { version }, _) => write!(f, "is of version {version}, which is not known here"),
+            (Fault::Line { line, fault }, _) => write!(f, "line {line}: {fault}"),
+            (Fault::TooLong, _) => f.write_str("is longer than any such file"),
         }
     }
 }
@@ -102,84 +114,3 @@ impl fmt::Display for LineFault {
         }
     }
 }
-
-/// Why what a bundle missed cannot be had.
-#[derive(Debug)]
-pub enum MissesError {
-    /// The file cannot be read.
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Its first line is not that of such a file.
-    NotMisses {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is a trace.
-    Trace {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is of a later version.
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        version: u64,
-    },
-    /// One of its lines makes no sense.
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        fault: LineFault,
-    },
-    /// It is longer than any such file.
-    TooLong {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-impl MissesError {
-    /// What to try.
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Read { .. } => return None,
-            Self::NotMisses { .. } => "POLECAT_MISSES=FILE ./NAME.run writes one",
-            Self::Trace { .. } => "give it to --trace",
-            Self::Newer { .. } => "use the polecat that packed the bundle which wrote it",
-            Self::Line { .. } | Self::TooLong { .. } => "run the bundle with POLECAT_MISSES=FILE again",
-        };
-        Some(hint.into())
-    }
-}
-
-impl fmt::Display for MissesError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = match self {
-            Self::Read { path, .. }
-            | Self::NotMisses { path }
-            | Self::Trace { path }
-            | Self::Newer { path, .. }
-            | Self::Line { path, .. }
-            | Self::TooLong { path } => path.display(),
-        };
-        write!(f, "--add-misses: {path}: ")?;
-        match self {
-            Self::Read { source, .. } => write!(f, "cannot read: {source}"),
-            Self::NotMisses { .. } => f.write_str("is no list of what a bundle misses"),
-            Self::Trace { .. } => f.write_str("is a trace, not what a bundle misses"),
-            Self::Newer { version, .. } => write!(f, "is of version {version}, which is not known here"),
-            Self::Line { line, fault, .. } => write!(f, "line {line}: {fault}"),
-            Self::TooLong { .. } => f.write_str("is longer than any such file"),
-        }
-    }
-}
-
-impl std::error::Error for MissesError {}

@@ -1,29 +1,13 @@
 //! The file of a trace: lines of JSON. `docs/trace.md` describes it.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::LineFault;
-use super::misses::is_misses;
+use super::error::{Form, LineFault};
+use super::lines::{self, Head, VERSION, path_of};
 use super::{Trace, TraceError, TraceKind};
-
-/// The version that is written, and the only one that is read.
-pub const VERSION: u64 = 1;
-
-/// Bytes of the longest file that is read: some million paths.
-const LONGEST: u64 = 256 << 20;
-
-/// The first line.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Head {
-    polecat_trace: u64,
-    #[serde(default)]
-    commands: Vec<Vec<String>>,
-}
 
 /// Each line after it: a path with its kinds, or with a warning.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -59,38 +43,15 @@ impl Line {
     }
 }
 
-/// A path of a line, as text or in hexadecimal digits; none where it is neither, both, or not absolute.
-pub(super) fn path_of(path: Option<&str>, path_bytes: Option<&str>) -> Option<Vec<u8>> {
-    let bytes = match (path, path_bytes) {
-        (Some(text), None) => text.as_bytes().to_vec(),
-        (None, Some(digits)) => from_hexadecimal(digits)?,
-        _ => return None,
-    };
-    (bytes.starts_with(b"/") && !bytes.contains(&0)).then_some(bytes)
-}
-
-fn from_hexadecimal(digits: &str) -> Option<Vec<u8>> {
-    let digit = |digit: &u8| {
-        char::from(*digit)
-            .to_digit(16)
-            .and_then(|value| u8::try_from(value).ok())
-    };
-    let values: Vec<u8> = digits.as_bytes().iter().map(digit).collect::<Option<_>>()?;
-    let pairs = values.chunks_exact(2);
-    pairs
-        .remainder()
-        .is_empty()
-        .then(|| pairs.map(|pair| pair[0] << 4 | pair[1]).collect())
-}
-
 /// Writes a trace. The same trace gives the same bytes.
 ///
 /// # Errors
 /// What writing says.
 pub fn write(trace: &Trace, mut out: impl Write) -> io::Result<()> {
     let head = Head {
-        polecat_trace: VERSION,
+        polecat_trace: Some(VERSION),
         commands: trace.commands.clone(),
+        ..Head::default()
     };
     write_line(&mut out, &head)?;
     for (path, kinds) in &trace.paths {
@@ -126,54 +87,13 @@ fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
 /// # Errors
 /// See [`TraceError`].
 pub fn read(path: &Path) -> Result<Trace, TraceError> {
-    parse(&read_bytes(path)?, path)
-}
-
-/// The bytes of the file `path`.
-pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, TraceError> {
-    let fault = |source| TraceError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(fault)?;
-    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(fault)?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(TraceError::TooLong { path: path.to_owned() });
-    }
-    Ok(bytes)
-}
-
-/// Does the first line say that it is a trace?
-pub(super) fn is_trace(head: &[u8]) -> bool {
-    serde_json::from_slice::<Head>(head).is_ok()
+    parse(&lines::read(path, Form::Trace)?, path)
 }
 
 /// The trace that is in the bytes of the file `path`.
 fn parse(bytes: &[u8], path: &Path) -> Result<Trace, TraceError> {
-    let mut lines = bytes.split(|&byte| byte == b'\n').enumerate();
-    let first = lines.next().map(|(_, line)| line).unwrap_or_default();
-    let head = serde_json::from_slice::<Head>(first).map_err(|_| match is_misses(first) {
-        true => TraceError::Misses { path: path.to_owned() },
-        false => TraceError::NotATrace { path: path.to_owned() },
-    })?;
-    if head.polecat_trace != VERSION {
-        return Err(TraceError::Newer {
-            path: path.to_owned(),
-            version: head.polecat_trace,
-        });
-    }
-    let mut trace = Trace {
-        commands: head.commands,
-        ..Trace::default()
-    };
-    for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
-        add(&mut trace, line).map_err(|fault| TraceError::Line {
-            path: path.to_owned(),
-            line: number + 1,
-            fault,
-        })?;
-    }
+    let mut trace = Trace::default();
+    trace.commands = lines::parse(bytes, path, Form::Trace, |line| add(&mut trace, line))?;
     Ok(trace)
 }
 

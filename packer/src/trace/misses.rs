@@ -5,12 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::error::LineFault;
-use super::file;
-use super::{MissesError, TraceError};
-
-/// The only version that is read.
-const VERSION: u64 = 1;
+use super::TraceError;
+use super::error::{Form, LineFault};
+use super::lines::{self, path_of};
 
 /// What was looked for in vain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,12 +18,6 @@ pub struct Misses {
     pub paths: BTreeSet<Vec<u8>>,
     /// What it may have had: paths behind links that the bundle has not. Absolute.
     pub uncertain: BTreeSet<Vec<u8>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Head {
-    polecat_misses: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -42,56 +33,24 @@ struct Line {
 /// Reads the misses in the file `path`.
 ///
 /// # Errors
-/// See [`MissesError`].
-pub fn read(path: &Path) -> Result<Misses, MissesError> {
-    let bytes = file::read_bytes(path).map_err(|error| match error {
-        TraceError::TooLong { path } => MissesError::TooLong { path },
-        TraceError::Read { path, source } => MissesError::Read { path, source },
-        _ => MissesError::NotMisses { path: path.to_owned() },
-    })?;
-    parse(&bytes, path)
+/// See [`TraceError`].
+pub fn read(path: &Path) -> Result<Misses, TraceError> {
+    parse(&lines::read(path, Form::Misses)?, path)
 }
 
-/// Does the first line say that it is such a file?
-pub(super) fn is_misses(head: &[u8]) -> bool {
-    serde_json::from_slice::<Head>(head).is_ok()
-}
-
-fn parse(bytes: &[u8], path: &Path) -> Result<Misses, MissesError> {
-    let mut lines = bytes.split(|&byte| byte == b'\n').enumerate();
-    let head = lines.next().map(|(_, line)| line).unwrap_or_default();
-    let path = path.to_owned();
-    match serde_json::from_slice::<Head>(head) {
-        Ok(Head {
-            polecat_misses: VERSION,
-        }) => {}
-        Ok(Head { polecat_misses }) => {
-            return Err(MissesError::Newer {
-                path,
-                version: polecat_misses,
-            });
-        }
-        Err(_) if file::is_trace(head) => return Err(MissesError::Trace { path }),
-        Err(_) => return Err(MissesError::NotMisses { path }),
-    }
+fn parse(bytes: &[u8], path: &Path) -> Result<Misses, TraceError> {
     let mut misses = Misses {
-        file: path.clone(),
+        file: path.to_owned(),
         ..Misses::default()
     };
-    for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
-        misses.add(line).map_err(|fault| MissesError::Line {
-            path: path.clone(),
-            line: number + 1,
-            fault,
-        })?;
-    }
+    lines::parse(bytes, path, Form::Misses, |line| misses.add(line))?;
     Ok(misses)
 }
 
 impl Misses {
     fn add(&mut self, line: &[u8]) -> Result<(), LineFault> {
         let line: Line = serde_json::from_slice(line).map_err(LineFault::Json)?;
-        let path = file::path_of(line.path.as_deref(), line.path_bytes.as_deref()).ok_or(LineFault::Path)?;
+        let path = path_of(line.path.as_deref(), line.path_bytes.as_deref()).ok_or(LineFault::Path)?;
         // A warning is about a program that was there.
         if line.warning.is_none() {
             let paths = if line.uncertain {
@@ -109,7 +68,7 @@ impl Misses {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Result<Misses, MissesError> {
+    fn parsed(text: &str) -> Result<Misses, TraceError> {
         parse(text.as_bytes(), Path::new("f"))
     }
 

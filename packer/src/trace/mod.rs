@@ -6,12 +6,14 @@ pub mod file;
 pub mod misses;
 pub mod record;
 
+mod lines;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use error::{MissesError, TraceError};
+pub use error::TraceError;
 pub use misses::Misses;
 
 /// What one run, or several, used of the root file system.

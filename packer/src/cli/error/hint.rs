@@ -66,7 +66,6 @@ impl CliError {
             Self::Untrusted { .. } => Some("name the public key of one of its signers with --key".into()),
             Self::Sign { source, .. } => source.hint(),
             Self::Trace(error) => error.hint(),
-            Self::Misses(error) => error.hint(),
             Self::Script(error) => error.hint(),
             Self::Build { change, stage, .. } => build_hint(*stage, *change),
             Self::Control(error) => error.hint(),
