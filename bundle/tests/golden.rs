@@ -2,10 +2,12 @@
 
 mod support;
 
+use std::io::Cursor;
 use std::path::PathBuf;
 
+use bundle::manifest::Manifest;
 use bundle::path_set::{self, Member};
-use bundle::{Bundle, PathSet, SectionKind, SignatureRecord};
+use bundle::{Bundle, BundleWriter, PathSet, SectionKind, SignatureRecord};
 use support::{fixtures, forge::Forged, judge::judge, sample};
 
 fn golden(name: &str) -> PathBuf {
@@ -36,7 +38,7 @@ fn minimal_bundle_is_read_as_it_was() {
 /// algorithm, an ignorable section with content and unknown flags, bytes behind the end.
 fn extended(image: &[u8]) -> Vec<u8> {
     let manifest = sample::manifest();
-    let mut file = std::io::Cursor::new(Vec::new());
+    let mut file = Cursor::new(Vec::new());
     let mut writer = bundle::BundleWriter::create(&mut file, &sample::stub(), 8192).unwrap();
     std::io::Write::write_all(&mut writer.image(), image).unwrap();
     let unknown = SignatureRecord::Unknown {
@@ -89,20 +91,25 @@ fn extended_bundle_is_read_as_it_was() {
     assert_eq!(unknown.unwrap().length, 17);
 }
 
-/// `packages.bundle` has a list of packages: an ignorable section whose digest the manifest holds.
-fn with_packages(image: &[u8], packages: &[u8]) -> Vec<u8> {
-    let mut manifest = sample::manifest();
-    manifest.packages = Some(bundle::manifest::SectionRecord::default());
-    let mut file = std::io::Cursor::new(Vec::new());
-    let mut writer = bundle::BundleWriter::create(&mut file, &sample::stub(), manifest.capacity().unwrap()).unwrap();
+/// A bundle of the sample stub and key, with the sections that `add` gives it.
+fn written(image: &[u8], manifest: Manifest, add: impl FnOnce(&mut BundleWriter<&mut Cursor<Vec<u8>>>)) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    let mut writer = BundleWriter::create(&mut file, &sample::stub(), manifest.capacity().unwrap()).unwrap();
     std::io::Write::write_all(&mut writer.image(), image).unwrap();
-    writer.packages(packages.to_vec());
+    add(&mut writer);
     let [key, _] = sample::keys();
     let sign = |stored: &[u8]| vec![sample::record(&key, stored)];
     writer
         .finish(image.len() as u64, manifest, &sample::salt(), sign)
         .unwrap();
     file.into_inner()
+}
+
+/// `packages.bundle` has a list of packages: an ignorable section whose digest the manifest holds.
+fn with_packages(image: &[u8], packages: &[u8]) -> Vec<u8> {
+    let mut manifest = sample::manifest();
+    manifest.packages = Some(bundle::manifest::SectionRecord::default());
+    written(image, manifest, |writer| writer.packages(packages.to_vec()))
 }
 
 #[test]
@@ -117,17 +124,10 @@ fn with_reasons(image: &[u8], packages: &[u8], reasons: &[u8]) -> Vec<u8> {
     let mut manifest = sample::manifest();
     manifest.packages = Some(bundle::manifest::SectionRecord::default());
     manifest.reasons = Some(bundle::manifest::SectionRecord::default());
-    let mut file = std::io::Cursor::new(Vec::new());
-    let mut writer = bundle::BundleWriter::create(&mut file, &sample::stub(), manifest.capacity().unwrap()).unwrap();
-    std::io::Write::write_all(&mut writer.image(), image).unwrap();
-    writer.packages(packages.to_vec());
-    writer.reasons(reasons.to_vec());
-    let [key, _] = sample::keys();
-    let sign = |stored: &[u8]| vec![sample::record(&key, stored)];
-    writer
-        .finish(image.len() as u64, manifest, &sample::salt(), sign)
-        .unwrap();
-    file.into_inner()
+    written(image, manifest, |writer| {
+        writer.packages(packages.to_vec());
+        writer.reasons(reasons.to_vec());
+    })
 }
 
 #[test]
@@ -169,17 +169,10 @@ fn with_paths(image: &[u8], packages: &[u8], paths: &[u8]) -> Vec<u8> {
     let mut manifest = sample::manifest();
     manifest.packages = Some(bundle::manifest::SectionRecord::default());
     manifest.paths = Some(bundle::manifest::SectionRecord::default());
-    let mut file = std::io::Cursor::new(Vec::new());
-    let mut writer = bundle::BundleWriter::create(&mut file, &sample::stub(), manifest.capacity().unwrap()).unwrap();
-    std::io::Write::write_all(&mut writer.image(), image).unwrap();
-    writer.packages(packages.to_vec());
-    writer.paths(paths.to_vec());
-    let [key, _] = sample::keys();
-    let sign = |stored: &[u8]| vec![sample::record(&key, stored)];
-    writer
-        .finish(image.len() as u64, manifest, &sample::salt(), sign)
-        .unwrap();
-    file.into_inner()
+    written(image, manifest, |writer| {
+        writer.packages(packages.to_vec());
+        writer.paths(paths.to_vec());
+    })
 }
 
 /// Directories, files, a link that leads to one of them and one that leads nowhere, and a name that is not UTF-8.
@@ -243,15 +236,7 @@ fn with_entry_points(image: &[u8]) -> Vec<u8> {
             path: path.to_owned(),
         })
         .to_vec();
-    let mut file = std::io::Cursor::new(Vec::new());
-    let mut writer = bundle::BundleWriter::create(&mut file, &sample::stub(), manifest.capacity().unwrap()).unwrap();
-    std::io::Write::write_all(&mut writer.image(), image).unwrap();
-    let [key, _] = sample::keys();
-    let sign = |stored: &[u8]| vec![sample::record(&key, stored)];
-    writer
-        .finish(image.len() as u64, manifest, &sample::salt(), sign)
-        .unwrap();
-    file.into_inner()
+    written(image, manifest, |_| ())
 }
 
 #[test]
