@@ -14,7 +14,7 @@ use table::{DEFECTS, Defect};
 
 #[test]
 fn committed_files_are_what_the_table_makes() {
-    for Defect { name, base, make, says } in DEFECTS {
+    for Defect { name, base, make, says } in DEFECTS.into_iter().flatten() {
         let golden = fixtures::read(&fixtures::folder("golden/v1").join(base));
         let folder = fixtures::folder("hostile");
         assert_committed(&folder.join(format!("{name}.bundle")), &make(Forged(golden)).0);
@@ -37,5 +37,9 @@ fn every_committed_file_is_refused_in_the_words_beside_it() {
         assert_eq!(said, expected.trim_end(), "{}", path.display());
         judged += 1;
     }
-    assert_eq!(judged, DEFECTS.len(), "files and table differ in number");
+    assert_eq!(
+        judged,
+        DEFECTS.iter().map(|defects| defects.len()).sum::<usize>(),
+        "files and table differ in number"
+    );
 }
