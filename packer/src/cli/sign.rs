@@ -65,8 +65,8 @@ pub(super) fn run(args: &SignArgs) -> Result<(), CliError> {
     }
 }
 
-/// Whoever signs vouches for every byte: nothing is signed that is not whole. A bundle without a signature may be signed, one with a
-/// wrong one may not.
+/// Nothing is signed that is known not to be whole. Of a bundle that somebody signed every byte is checked; of one that nobody did, only
+/// that manifest and layout agree, since nothing says yet what its bytes should be. One with a wrong signature is refused.
 fn check(path: &Path, head: &Bundle) -> Result<(), CliError> {
     let file = bundle_file::open(path)?;
     match Opened::new(file).and_then(Opened::verify) {
