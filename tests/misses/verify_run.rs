@@ -87,7 +87,7 @@ fn what_does_not_end_by_itself() {
             Some(9),
         ),
     ] {
-        let Some((_scratch, ended)) = packed(&["--verify-run=1", "--json"], &[], script) else {
+        let Some((_scratch, ended)) = packed(&["--verify-run=3", "--json"], &[], script) else {
             return;
         };
         let run = report(&ended)["verifyRun"].clone();
