@@ -58,6 +58,12 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether the builder of the root is the host's root: it may name any user and group, and make device nodes that work.
+    #[must_use]
+    pub fn is_hosts_root(&self) -> bool {
+        self.privileged && self.all_ids
+    }
+
     /// Asks the host.
     ///
     /// # Errors

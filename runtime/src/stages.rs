@@ -96,7 +96,7 @@ impl Planned {
 
     /// Where not all ids are mapped everything is the caller's, who is user 0 while the root is built.
     fn owner(&self) -> OwnerMap {
-        if self.host.privileged && self.host.all_ids {
+        if self.host.is_hosts_root() {
             OwnerMap::AsStored
         } else {
             OwnerMap::Caller { uid: 0, gid: 0 }
@@ -139,7 +139,7 @@ impl Entered {
         let callers_umask = suspend_umask();
         let callers_limit = CallersLimit::suspend()?;
         pivot::hide_mounts()?;
-        pivot::into_base(plan::writable_limit(host.memory), plan::makes_devices(host))?;
+        pivot::into_base(plan::writable_limit(host.memory), host.is_hosts_root())?;
         Ok(Self {
             callers_umask,
             callers_limit,

@@ -20,26 +20,17 @@ const LINKS: [(&str, &str); 6] = [
 /// Group `tty`, which every distribution numbers so.
 const TTY_GROUP: u32 = 5;
 
-/// What the builder of the root may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rights {
-    /// Name any group of the host.
-    pub groups: bool,
-    /// Make device nodes.
-    pub devices: bool,
-}
-
 /// The steps. `terminal` is the caller's, seen as `/dev/console`: ttyname(3) looks for its device number in `/dev`, and
-/// its own name means another terminal in the new `/dev/pts`.
+/// its own name means another terminal in the new `/dev/pts`. Only `hosts_root` may name groups and make nodes.
 #[must_use]
-pub fn steps(terminal: Option<&Path>, rights: Rights) -> Vec<Op> {
+pub fn steps(terminal: Option<&Path>, hosts_root: bool) -> Vec<Op> {
     let dev = |name: &str| Path::new("/dev").join(name);
     let mut ops = vec![
         Op::Mount {
             path: "/dev".into(),
             system: System::Private {
                 mode: 0o755,
-                devices: rights.devices,
+                devices: hosts_root,
             },
         },
         Op::Make(Entry::Directory {
@@ -53,15 +44,11 @@ pub fn steps(terminal: Option<&Path>, rights: Rights) -> Vec<Op> {
         Op::Mount {
             path: dev("pts"),
             system: System::Terminals {
-                group: rights.groups.then_some(TTY_GROUP),
+                group: hosts_root.then_some(TTY_GROUP),
             },
         },
     ];
-    let kind = if rights.devices {
-        BindKind::Device
-    } else {
-        BindKind::Node
-    };
+    let kind = if hosts_root { BindKind::Device } else { BindKind::Node };
     ops.extend(NODES.map(|name| node(dev(name), dev(name), kind)));
     ops.extend(LINKS.map(|(name, target)| {
         Op::Make(Entry::Link {
@@ -86,11 +73,6 @@ fn node(source: PathBuf, path: PathBuf, kind: BindKind) -> Op {
 mod tests {
     use super::*;
 
-    const ALL: Rights = Rights {
-        groups: true,
-        devices: true,
-    };
-
     fn bound(ops: &[Op]) -> Vec<(&str, &str)> {
         ops.iter()
             .filter_map(|op| match op {
@@ -102,15 +84,15 @@ mod tests {
 
     #[test]
     fn the_console_is_the_callers_terminal() {
-        let with = steps(Some(Path::new("/dev/pts/7")), ALL);
+        let with = steps(Some(Path::new("/dev/pts/7")), true);
         assert!(bound(&with).contains(&("/dev/pts/7", "/dev/console")));
-        assert_eq!(bound(&steps(None, ALL)).len(), NODES.len());
+        assert_eq!(bound(&steps(None, true)).len(), NODES.len());
     }
 
     #[test]
     fn nodes_are_made_by_those_who_may() {
         for devices in [true, false] {
-            let ops = steps(Some(Path::new("/dev/pts/7")), Rights { devices, ..ALL });
+            let ops = steps(Some(Path::new("/dev/pts/7")), devices);
             let made = |op: &&Op| matches!(op, Op::Bind(bind) if bind.kind == BindKind::Device);
             // The caller's terminal belongs to another devpts: a node of the same number would be none of it.
             assert_eq!(ops.iter().filter(made).count(), if devices { NODES.len() } else { 0 });
@@ -129,7 +111,7 @@ mod tests {
                 path: "/dev/pts".into(),
                 system: System::Terminals { group },
             };
-            assert!(steps(None, Rights { groups, ..ALL }).contains(&expected), "{groups}");
+            assert!(steps(None, groups).contains(&expected), "{groups}");
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::binds::{self, Refusal};
-use super::dev::{self, Rights};
+use super::dev;
 use super::identity::{self, Account};
 use super::op::{Bind, BindKind, Entry, Op, System};
 use super::survey::{Questions, Standing, Survey};
@@ -205,11 +205,7 @@ fn system(host: &Facts, contain: bool) -> Vec<Op> {
         ops.extend(GOVERNING.map(|path| Op::Protect { path: path.into() }));
     }
     ops.push(Op::Bind(sys));
-    let rights = Rights {
-        groups: host.privileged && host.all_ids,
-        devices: makes_devices(host),
-    };
-    ops.extend(dev::steps(host.terminal.as_deref(), rights));
+    ops.extend(dev::steps(host.terminal.as_deref(), host.is_hosts_root()));
     ops.extend([("/tmp", 0o1777), ("/run", 0o755)].map(|(path, mode)| {
         let system = System::Private { mode, devices: false };
         Op::Mount {
@@ -223,12 +219,6 @@ fn system(host: &Facts, contain: bool) -> Vec<Op> {
 /// User and group 0, who have a name wherever anybody has one: the files need not be read for them.
 fn is_root(host: &Facts) -> bool {
     host.uid == 0 && host.gid == 0
-}
-
-/// Whether device nodes can be made: in a user namespace never, and their nodes would not work.
-#[must_use]
-pub fn makes_devices(host: &Facts) -> bool {
-    host.privileged && host.all_ids
 }
 
 /// Bytes that the app may write to memory: half of what the machine has, the kernel's own limit for a tmpfs, said so that

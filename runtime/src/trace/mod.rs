@@ -14,8 +14,8 @@ mod event;
 mod filter;
 mod interpreter;
 mod listener;
+mod miss_observer;
 mod missed;
-mod misses;
 mod place;
 mod tracee;
 mod tracer;
@@ -38,7 +38,7 @@ use crate::job::Job;
 use crate::run::{directory_job, supervise};
 use crate::verify::Verified;
 
-pub(crate) use misses::MissObserver;
+pub(crate) use miss_observer::MissObserver;
 
 pub use event::{Event, What};
 pub use missed::Missed;
