@@ -49,6 +49,21 @@ impl Plan {
             .collect()
     }
 
+    /// A plan of these entries and nothing else.
+    #[cfg(test)]
+    pub(crate) fn of(entry: RootPath, entries: impl IntoIterator<Item = (RootPath, Entry)>) -> Self {
+        Self {
+            rootfs: "/".into(),
+            entry,
+            entry_points: Vec::new(),
+            architecture: String::new(),
+            search_path: String::new(),
+            entries: entries.into_iter().collect(),
+            warnings: Vec::new(),
+            refusals: Vec::new(),
+        }
+    }
+
     fn is_wanted_at_start(&self, warning: &Warning) -> bool {
         self.wanted_by(warning)
             .last()
@@ -334,19 +349,8 @@ mod tests {
             ("/libp", entry(ReasonKind::Needed, Some("/plugin"))),
             ("/circle", entry(ReasonKind::Needed, Some("/circle"))),
         ];
-        Plan {
-            rootfs: "/".into(),
-            entry: RootPath::new("/script"),
-            entry_points: Vec::new(),
-            architecture: String::new(),
-            search_path: String::new(),
-            entries: entries
-                .into_iter()
-                .map(|(path, entry)| (RootPath::new(path), entry))
-                .collect(),
-            warnings: Vec::new(),
-            refusals: Vec::new(),
-        }
+        let entries = entries.map(|(path, entry)| (RootPath::new(path), entry));
+        Plan::of(RootPath::new("/script"), entries)
     }
 
     fn is_fault(kind: WarningKind, path: &str, wanted: Option<Reason>) -> bool {

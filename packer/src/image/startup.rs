@@ -59,7 +59,6 @@ fn is_loaded<'a>(plan: &'a Plan, mut reason: &'a Reason) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use super::*;
     use crate::plan::Entry;
@@ -94,19 +93,8 @@ mod tests {
             ("/round/1", entry(file(5), Needed, Some("/round/2"))),
             ("/round/2", entry(file(6), Needed, Some("/round/1"))),
         ];
-        Plan {
-            rootfs: "/".into(),
-            entry: RootPath::new("/bin/app"),
-            entry_points: Vec::new(),
-            architecture: String::new(),
-            search_path: String::new(),
-            entries: entries
-                .map(|(path, entry)| (RootPath::new(path), entry))
-                .into_iter()
-                .collect::<BTreeMap<_, _>>(),
-            warnings: Vec::new(),
-            refusals: Vec::new(),
-        }
+        let entries = entries.map(|(path, entry)| (RootPath::new(path), entry));
+        Plan::of(RootPath::new("/bin/app"), entries)
     }
 
     #[test]

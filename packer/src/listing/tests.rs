@@ -1,7 +1,7 @@
 //! Images made by the image writer.
 
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use squashfs::{Image, Kind};
 
@@ -37,16 +37,7 @@ pub(crate) fn plan(paths: &[(&str, &str)]) -> Plan {
         .iter()
         .chain(paths)
         .map(|(path, text)| (RootPath::new(path), entry(text)));
-    Plan {
-        rootfs: PathBuf::from("/"),
-        entry: RootPath::root(),
-        entry_points: Vec::new(),
-        architecture: String::new(),
-        search_path: String::new(),
-        entries: entries.collect(),
-        warnings: Vec::new(),
-        refusals: Vec::new(),
-    }
+    Plan::of(RootPath::root(), entries)
 }
 
 /// The image of a plan that needs no root file system.

@@ -1,5 +1,3 @@
-use std::path::PathBuf;
-
 use super::*;
 use crate::plan::{Entry, Node};
 
@@ -23,16 +21,7 @@ fn plan(reasons: &[(&str, Reason)]) -> Plan {
     let entries = reasons
         .iter()
         .map(|(path, reason)| (RootPath::new(path), entry(reason)));
-    Plan {
-        rootfs: PathBuf::from("/"),
-        entry: RootPath::new("/bin/a"),
-        entry_points: Vec::new(),
-        architecture: String::new(),
-        search_path: String::new(),
-        entries: entries.collect(),
-        warnings: Vec::new(),
-        refusals: Vec::new(),
-    }
+    Plan::of(RootPath::new("/bin/a"), entries)
 }
 
 fn sample() -> Plan {
