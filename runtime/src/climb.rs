@@ -14,7 +14,7 @@ use crate::debug::Trace;
 use crate::image::kernel_loop::Attached;
 use crate::image::{CheckError, MountError, OwnerMap, VerifiedImage, fuse, kernel_loop, unpack};
 use crate::job::Source;
-use crate::ladder::Rung;
+use crate::ladder::{Rung, SMALL_TREE};
 use crate::limits;
 use crate::process::control_socket::{InitEnd, Received};
 use crate::process::message::{FromInit, ToInit};
@@ -53,8 +53,10 @@ impl Climber<'_> {
     pub(crate) fn climb(self, rungs: &[Rung]) -> Result<Mounted, ClimbError> {
         let mut left = Vec::new();
         make_directory(Path::new(NEW_ROOT)).map_err(|error| ClimbError::Base { error })?;
-        for &rung in rungs {
-            match self.try_rung(rung) {
+        let last = rungs.len().saturating_sub(1);
+        for (number, &rung) in rungs.iter().enumerate() {
+            let room = if number == last { u64::MAX } else { SMALL_TREE };
+            match self.try_rung(rung, room) {
                 Ok(plan) => {
                     self.trace.say(format_args!("{rung}: holds"));
                     return Ok(Mounted { rung, plan });
@@ -72,20 +74,21 @@ impl Climber<'_> {
         Err(ClimbError::NoneHolds { left })
     }
 
-    fn try_rung(&self, rung: Rung) -> Result<Plan, RungError> {
+    /// `room`: bytes that may be unpacked.
+    fn try_rung(&self, rung: Rung, room: u64) -> Result<Plan, RungError> {
         match (rung, self.source) {
-            (Rung::Unpack, Source::Image(image)) => self.unpacked(image),
+            (Rung::Unpack, Source::Image(image)) => self.unpacked(image, room),
             (_, source) => self.layered(rung, source),
         }
     }
 
     /// Files in a tmpfs, which can be written as they are.
-    fn unpacked(&self, image: &VerifiedImage) -> Result<Plan, RungError> {
+    fn unpacked(&self, image: &VerifiedImage, room: u64) -> Result<Plan, RungError> {
         let root = Path::new(NEW_ROOT);
         let options = format!("mode=755,size={}", unpack_limit(self.inputs.host.memory));
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         mount(Some("tmpfs"), root, Some("tmpfs"), flags, Some(options.as_str())).map_err(RungError::Tmpfs)?;
-        let planned = unpack::unpack(image, root, self.owner)
+        let planned = unpack::unpack_within(image, root, self.owner, room)
             .map_err(RungError::Unpack)
             .and_then(|()| {
                 let plan = self.plan(root)?;

@@ -7,6 +7,12 @@ use std::fmt;
 /// hashing takes 0.7 ms per MB.
 pub const LARGE: u64 = 64 << 20;
 
+/// Up to this length of the image, in bytes, writing its files out takes less time than a mount and an overlay do.
+pub const SMALL: u64 = 512 << 10;
+
+/// Bytes that a small image may be unpacked to while there are other ways: data may compress by any factor.
+pub const SMALL_TREE: u64 = 4 * SMALL;
+
 /// A way to make a root file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rung {
@@ -64,19 +70,24 @@ pub struct Situation {
     pub forced: Option<Rung>,
 }
 
-/// The rungs to try, best first. At least one.
+/// The rungs to try, best first. At least one. Unpacking comes last, and first too where the image is small: then with
+/// [`SMALL_TREE`] as its limit.
 #[must_use]
 pub fn choose(situation: Situation) -> Vec<Rung> {
     let Some(length) = situation.image else {
         return vec![Rung::Directory];
     };
-    match (situation.forced, situation.privileged) {
-        (Some(rung), _) => vec![rung],
-        // A user namespace may not mount squashfs from a block device, whoever owns it.
-        (None, false) => vec![Rung::Fuse, Rung::Unpack],
-        (None, true) if length > LARGE => vec![Rung::Fuse, Rung::Loop, Rung::Unpack],
-        (None, true) => vec![Rung::Loop, Rung::Fuse, Rung::Unpack],
+    if let Some(rung) = situation.forced {
+        return vec![rung];
     }
+    let mounts: &[Rung] = match situation.privileged {
+        // A user namespace may not mount squashfs from a block device, whoever owns it.
+        false => &[Rung::Fuse],
+        true if length > LARGE => &[Rung::Fuse, Rung::Loop],
+        true => &[Rung::Loop, Rung::Fuse],
+    };
+    let at_once: &[Rung] = if length <= SMALL { &[Rung::Unpack] } else { &[] };
+    [at_once, mounts, &[Rung::Unpack]].concat()
 }
 
 #[cfg(test)]
@@ -89,14 +100,18 @@ mod tests {
 
     #[test]
     fn order() {
-        let cases: [Case; 9] = [
-            (true, Some(4096), None, &[Loop, Fuse, Unpack]),
+        let cases: [Case; 13] = [
+            (true, Some(4096), None, &[Unpack, Loop, Fuse, Unpack]),
+            (true, Some(SMALL), None, &[Unpack, Loop, Fuse, Unpack]),
+            (true, Some(SMALL + 4096), None, &[Loop, Fuse, Unpack]),
             (true, Some(LARGE), None, &[Loop, Fuse, Unpack]),
             (true, Some(LARGE + 4096), None, &[Fuse, Loop, Unpack]),
-            (false, Some(4096), None, &[Fuse, Unpack]),
+            (false, Some(4096), None, &[Unpack, Fuse, Unpack]),
+            (false, Some(SMALL + 4096), None, &[Fuse, Unpack]),
             (false, Some(LARGE + 4096), None, &[Fuse, Unpack]),
             (true, Some(LARGE + 4096), Some(Loop), &[Loop]),
             (false, Some(4096), Some(Loop), &[Loop]),
+            (true, Some(4096), Some(Unpack), &[Unpack]),
             (false, Some(4096), Some(Unpack), &[Unpack]),
             (true, None, Some(Fuse), &[Directory]),
         ];

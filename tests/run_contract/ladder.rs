@@ -3,7 +3,8 @@
 use support::exec::Ended;
 use support::place::ORDINARY_USER;
 use support::requirement::skip;
-use support::{Bundle, Need, Place, exec};
+use support::roots::{TINY_NEEDS, inflated};
+use support::{Bundle, Need, Place, Scratch, exec};
 
 use crate::{places, printer, shell};
 
@@ -57,6 +58,51 @@ fn a_user_without_fuse_unpacks() {
     }
 }
 
+/// A small image that is too large to be unpacked at every start.
+fn large_tree() -> Bundle {
+    let options = ["--include", "/bin/large", "--store-startup", "0"];
+    Bundle::pack(&options, &inflated(&Scratch::new()), &["/bin/tiny"])
+}
+
+/// How a small bundle goes down the ladder when nobody forces a rung.
+fn small(bundle: &Bundle, place: Place) -> Ended {
+    let mut command = bundle.start(place);
+    command.arg("x").env_remove("POLECAT_MOUNT").env("POLECAT_DEBUG", "1");
+    exec::run(&mut command).exits(1)
+}
+
+#[test]
+fn small_images_are_unpacked_at_once() {
+    let Some(bundle) = printer() else { return };
+    for place in places() {
+        let ended = small(&bundle, place);
+        assert!(ended.err().contains("debug: unpack: holds"), "{place}: {ended}");
+        assert!(!ended.err().contains("left"), "{place}: {ended}");
+    }
+}
+
+#[test]
+fn small_images_of_large_trees_are_mounted() {
+    if skip(&TINY_NEEDS) || skip(&[Need::Root]) {
+        return;
+    }
+    let bundle = large_tree();
+    for (place, rung) in [(Place::RootLoop, "loop"), (Place::UserFuse, "fuse")] {
+        if skip(place.needs()) {
+            continue;
+        }
+        let ended = small(&bundle, place);
+        let left = "unpack: left: unpack /bin/large: too large";
+        assert!(ended.err().contains(left), "{place}: {ended}");
+        assert!(ended.err().contains(&format!("{rung}: holds")), "{place}: {ended}");
+    }
+    // Where nothing can be mounted it is unpacked all the same.
+    if !skip(Place::UserUnpack.needs()) {
+        let ended = small(&bundle, Place::UserUnpack);
+        assert!(ended.err().contains("unpack: holds"), "{ended}");
+    }
+}
+
 /// An id that only one test has: a limit of processes counts those of a user.
 const LONELY_USER: u32 = 65_530;
 
@@ -92,10 +138,10 @@ fn few_descriptors_are_enough_or_named() {
 #[test]
 fn without_a_process_to_spare_the_image_is_unpacked() {
     let place = Place::UserFuse;
-    let Some(bundle) = printer() else { return };
-    if skip(place.needs()) || skip(&[Need::Root]) {
+    if skip(&TINY_NEEDS) || skip(place.needs()) || skip(&[Need::Root]) {
         return;
     }
+    let bundle = large_tree();
     let lonely = (place, LONELY_USER);
     // Monitor, init and program: none for the server, or none for its thread.
     let ended = limited(&bundle, lonely, "--nproc=3", false).exits(1);

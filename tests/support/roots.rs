@@ -38,6 +38,17 @@ pub fn probe(scratch: &Scratch) -> PathBuf {
     root
 }
 
+/// [`tiny`], with a file of three million bytes that compress to next to nothing: a small image of a large tree.
+///
+/// # Panics
+/// Where it cannot be made.
+#[must_use]
+pub fn inflated(scratch: &Scratch) -> PathBuf {
+    let root = tiny(scratch);
+    fs::write(root.join("bin/large"), vec![b'x'; 3_000_000]).expect("a file");
+    root
+}
+
 /// Compiles one of `fixtures/programs` to a static executable.
 ///
 /// # Panics

@@ -28,6 +28,8 @@ struct Program {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Bare,
+    /// As the ladder has it.
+    Default,
     Rung(&'static str),
 }
 
@@ -36,9 +38,19 @@ const GROUPS: [(&str, bool, &[Way]); 2] = [
     (
         "root",
         false,
-        &[Way::Bare, Way::Rung("loop"), Way::Rung("fuse"), Way::Rung("unpack")],
+        &[
+            Way::Bare,
+            Way::Default,
+            Way::Rung("loop"),
+            Way::Rung("fuse"),
+            Way::Rung("unpack"),
+        ],
     ),
-    ("user", true, &[Way::Bare, Way::Rung("fuse"), Way::Rung("unpack")]),
+    (
+        "user",
+        true,
+        &[Way::Bare, Way::Default, Way::Rung("fuse"), Way::Rung("unpack")],
+    ),
 ];
 
 /// Measures and prints the table.
@@ -82,7 +94,8 @@ fn print_program(program: &Program, workers: &[(&str, Way, Worker)]) {
                 bare = Some(summary.minimum);
                 println!("  {who}  bare    {numbers}");
             }
-            Way::Rung(rung) => {
+            Way::Default | Way::Rung(_) => {
+                let rung = if let Way::Rung(rung) = way { rung } else { "default" };
                 let bare = bare.unwrap_or(f64::NAN);
                 let (above, times) = (summary.minimum - bare, summary.minimum / bare);
                 println!("  {who}  {rung:7} {numbers}   (+{above:.2} ms, {times:.1} times)");
@@ -177,6 +190,7 @@ impl Worker {
         }
         match way {
             Way::Bare => command.arg("--root").arg(&program.root).arg("--").args(&program.bare),
+            Way::Default => command.arg("--").arg(&program.bundle),
             Way::Rung(rung) => command.env("POLECAT_MOUNT", rung).arg("--").arg(&program.bundle),
         };
         command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());

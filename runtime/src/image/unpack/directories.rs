@@ -16,7 +16,7 @@ use nix::sys::stat::{Mode, fstat, mkdirat};
 use nix::unistd::mkdir;
 use squashfs::{Image, Inode, InodeRef, Kind};
 
-use super::files::{Entry, Files};
+use super::files::{ENTRY_LENGTH, Entry, Files};
 use super::{Step, UnpackError};
 use crate::image::{OwnerMap, VerifiedImage};
 
@@ -63,7 +63,12 @@ struct Below {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(image: &'a Image<VerifiedImage>, target: &Path, owner: OwnerMap) -> Result<Self, UnpackError> {
+    pub(super) fn new(
+        image: &'a Image<VerifiedImage>,
+        target: &Path,
+        owner: OwnerMap,
+        room: u64,
+    ) -> Result<Self, UnpackError> {
         let at = image.root();
         let inode = image
             .inode(at)
@@ -75,7 +80,7 @@ impl<'a> Walk<'a> {
         })?;
         Ok(Self {
             image,
-            files: Files::new(image, owner),
+            files: Files::new(image, owner, room),
             target: directory,
             here: None,
             levels: vec![Level {
@@ -150,6 +155,7 @@ impl<'a> Walk<'a> {
             name,
             path: &self.path,
         };
+        self.files.take_room(ENTRY_LENGTH, &entry)?;
         let here = self.here.as_ref().unwrap_or(&self.target);
         mkdirat(here, name, PRIVATE).map_err(|errno| entry.not_created(errno))?;
         let opened = openat(here, name, DIRECTORY, Mode::empty())
