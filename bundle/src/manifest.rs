@@ -57,7 +57,7 @@ pub struct Manifest {
     /// Which paths the root file system had, for telling what was not packed; none where the packer was asked not to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paths: Option<SectionRecord>,
-    /// Names of what a reader must know beyond version 1 to use the bundle as it is meant. Version 1 itself needs none; a
+    /// Names of what a reader must know beyond version 1 to use the bundle as it is meant, such as [`ISOLATION_OPTIONS`]. A
     /// reader refuses a name it does not know. (Fields that a reader does not know and no name asks for are ignored.)
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
@@ -127,14 +127,20 @@ pub struct Process {
     pub cwd: Option<String>,
 }
 
-/// What the app shares with the host. The caller may narrow it, never widen it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What the app shares with the host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Isolation {
     /// A closed box: no home, no current directory, no environment of the caller's.
     #[serde(default)]
     pub contain: bool,
+    /// More of it, as words: `NAME` or `NAME=VALUE`. Only with [`ISOLATION_OPTIONS`] among [`Manifest::requires`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
 }
+
+/// What a manifest requires that has [`Isolation::options`].
+pub const ISOLATION_OPTIONS: &str = "isolation-options";
 
 impl Manifest {
     /// The manifest in these bytes. Only for bytes whose signature was checked.

@@ -61,6 +61,8 @@ pub struct PackOptions {
     pub workdir: Option<String>,
     /// A closed box: nothing of the host's is shared.
     pub contain: bool,
+    /// Words of [`runtime::options`] that are fixed in the manifest.
+    pub isolation: Vec<String>,
     /// Whether the bundle says why each path is in it.
     pub reasons: bool,
     /// A stub to use in the place of polecat's own.
@@ -154,6 +156,8 @@ pub struct Asked {
     pub workdir: Option<String>,
     /// `--contain`.
     pub contain: bool,
+    /// Words of [`runtime::options`].
+    pub isolation: Vec<OsString>,
     /// `--no-reasons`.
     pub no_reasons: bool,
     /// `--stub`.
@@ -214,6 +218,7 @@ impl Asked {
             output,
             env: self.env,
             contain: self.contain,
+            isolation: isolation(&self.isolation)?,
             reasons: !self.no_reasons,
             stub: self.stub,
             traces: self.traces,
@@ -354,6 +359,12 @@ fn workdir(path: &str) -> Result<String, OptionsError> {
 
 fn check_pattern(pattern: &str) -> Result<(), OptionsError> {
     Pattern::new(pattern).map(drop).map_err(OptionsError::Pattern)
+}
+
+/// Checks the words as a start would read them.
+fn isolation(words: &[OsString]) -> Result<Vec<String>, OptionsError> {
+    runtime::options::Options::read(words).map_err(OptionsError::Isolation)?;
+    words.iter().map(|word| utf8("an option of isolation", word)).collect()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub const DEBUG: &str = "POLECAT_DEBUG";
 pub const VARIABLES: [&str; 4] = [MOUNT, CONTAIN, DEBUG, MISSES];
 
 /// What the caller asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Control {
     /// The only rung that may be used.
     pub mount: Option<Rung>,
@@ -26,6 +26,8 @@ pub struct Control {
     pub contain: bool,
     /// Say what was tried.
     pub debug: bool,
+    /// Options as words, see [`crate::options`]: over the bundle's own.
+    pub options: Vec<OsString>,
 }
 
 impl Control {
@@ -39,6 +41,7 @@ impl Control {
             mount: set(MOUNT).map(|value| rung(&value)).transpose()?,
             contain: set(CONTAIN).map_or(Ok(false), |value| switch(CONTAIN, &value))?,
             debug: set(DEBUG).map_or(Ok(false), |value| switch(DEBUG, &value))?,
+            options: Vec::new(),
         })
     }
 }
@@ -112,40 +115,43 @@ mod tests {
 
     #[test]
     fn values_that_mean_something() {
-        let none = Control::default();
+        let none = Control::default;
         let cases: [(&[(&str, &str)], Control); 8] = [
-            (&[], none),
-            (&[("POLECAT_MOUNT", "")], none),
+            (&[], none()),
+            (&[("POLECAT_MOUNT", "")], none()),
             (
                 &[("POLECAT_MOUNT", "loop")],
                 Control {
                     mount: Some(Rung::Loop),
-                    ..none
+                    ..none()
                 },
             ),
             (
                 &[("POLECAT_MOUNT", "fuse")],
                 Control {
                     mount: Some(Rung::Fuse),
-                    ..none
+                    ..none()
                 },
             ),
             (
                 &[("POLECAT_MOUNT", "unpack")],
                 Control {
                     mount: Some(Rung::Unpack),
-                    ..none
+                    ..none()
                 },
             ),
             (
                 &[("POLECAT_CONTAIN", "1"), ("POLECAT_DEBUG", "0")],
-                Control { contain: true, ..none },
+                Control {
+                    contain: true,
+                    ..none()
+                },
             ),
             (
                 &[("POLECAT_CONTAIN", "0"), ("POLECAT_DEBUG", "1")],
-                Control { debug: true, ..none },
+                Control { debug: true, ..none() },
             ),
-            (&[("POLECAT_VERIFY", "0")], none),
+            (&[("POLECAT_VERIFY", "0")], none()),
         ];
         for (variables, control) in cases {
             assert_eq!(read(variables), Ok(control), "{variables:?}");

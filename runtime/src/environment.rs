@@ -29,15 +29,19 @@ pub struct Setting<'a> {
     pub keeps_cwd: bool,
 }
 
-/// The caller's variables as far as they mean something inside, and the manifest's `NAME=value` over them.
+/// The caller's variables as far as they mean something inside, and over them the `NAME=value` that are asked for, the later over the earlier.
 #[must_use]
-pub fn compose(caller: impl IntoIterator<Item = Variable>, manifest: &[String], setting: Setting<'_>) -> Vec<Variable> {
+pub fn compose<'a>(
+    caller: impl IntoIterator<Item = Variable>,
+    asked: impl IntoIterator<Item = &'a str>,
+    setting: Setting<'_>,
+) -> Vec<Variable> {
     let mut variables: Vec<Variable> = caller.into_iter().filter(|(name, _)| passes(name, setting)).collect();
     if setting.contain {
         set(&mut variables, "HOME".into(), setting.home.into());
         set(&mut variables, "USER".into(), setting.user.into());
     }
-    for assignment in manifest {
+    for assignment in asked {
         let (name, value) = assignment.split_once('=').unwrap_or((assignment, ""));
         set(&mut variables, name.into(), value.into());
     }
@@ -82,14 +86,14 @@ mod tests {
         let caller = CALLER
             .iter()
             .map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        let manifest = ["PATH=/bin:/sbin".to_owned(), "MODE=a=b".to_owned(), "EMPTY=".to_owned()];
+        let asked = ["PATH=/bin:/sbin", "MODE=a=b", "EMPTY="];
         let setting = Setting {
             contain,
             home: Path::new("/tmp"),
             user: OsStr::new("ada"),
             keeps_cwd,
         };
-        let variables = compose(caller, &manifest, setting);
+        let variables = compose(caller, asked, setting);
         variables
             .iter()
             .map(|(name, value)| format!("{}={}", name.display(), value.display()))

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use crate::exit;
 use crate::host::HostError;
 use crate::limits;
+use crate::options::OptionFault;
 use crate::process::clone::CloneError;
 use crate::process::message::Failure;
 use crate::sys::process::Change;
@@ -22,6 +23,8 @@ pub(crate) fn errno(error: &io::Error) -> Errno {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
+    /// An option means nothing.
+    Option(OptionFault),
     /// The host did not answer.
     Host(HostError),
     /// The namespaces could not be made.
@@ -69,6 +72,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Option(fault) => fault.hint(),
             Self::Host(error) => error.hint(),
             Self::Clone(error) => error.hint(),
             Self::Elsewhere(failure) => failure.hint.as_ref().map(|hint| hint.display().to_string()),
@@ -81,6 +85,12 @@ impl Error {
             Self::Monitor { errno, .. } => limits::hint_of_fork(*errno).map(str::to_owned),
             Self::NotExecuted { .. } | Self::InitEnded(_) => None,
         }
+    }
+}
+
+impl From<OptionFault> for Error {
+    fn from(fault: OptionFault) -> Self {
+        Self::Option(fault)
     }
 }
 
@@ -99,6 +109,7 @@ impl From<CloneError> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Option(fault) => fault.fmt(f),
             Self::Host(error) => error.fmt(f),
             Self::Clone(error) => error.fmt(f),
             Self::Elsewhere(failure) => failure.message.display().fmt(f),

@@ -1,13 +1,14 @@
 //! What is to be run.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bundle::manifest::{Isolation, Process};
 
 use crate::control::Control;
 use crate::host::Shared;
 use crate::image::VerifiedImage;
+use crate::options::{OptionFault, Options};
 use crate::verify::Verified;
 
 /// Where the app's files come from.
@@ -34,7 +35,7 @@ impl Source {
 pub(crate) struct Job {
     pub(crate) source: Source,
     pub(crate) process: Process,
-    pub(crate) contain: bool,
+    pub(crate) options: Options,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) control: Control,
     /// Directories of the host that the caller names, beside those that are shared by themselves.
@@ -44,29 +45,53 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// The caller may narrow what the packer allowed, never widen it.
+    /// The packer's options, the caller's over them, and what variables narrow.
+    ///
+    /// # Errors
+    /// A word among the options that is none.
     pub(crate) fn new(
         source: Source,
         process: Process,
         isolation: &Isolation,
         arguments: Vec<OsString>,
         control: Control,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, OptionFault> {
+        let mut options = Options::read(&isolation.options)?;
+        options.contain |= isolation.contain;
+        options.extend(&control.options)?;
+        options.contain |= control.contain;
+        Ok(Self {
             source,
             process,
-            contain: isolation.contain || control.contain,
+            options,
             arguments,
             control,
             binds: Vec::new(),
             names: true,
-        }
+        })
     }
 
     /// A program of a bundle.
-    pub(crate) fn of_bundle(verified: &Verified, process: Process, arguments: Vec<OsString>, control: Control) -> Self {
+    pub(crate) fn of_bundle(
+        verified: &Verified,
+        process: Process,
+        arguments: Vec<OsString>,
+        control: Control,
+    ) -> Result<Self, OptionFault> {
         let source = Source::Image(verified.image());
         Self::new(source, process, &verified.manifest().isolation, arguments, control)
+    }
+
+    /// Where the app begins, if anybody says so: the caller before the packer.
+    pub(crate) fn cwd(&self) -> Option<&Path> {
+        let asked = self.options.workdir.as_ref().or(self.process.cwd.as_ref());
+        asked.map(Path::new)
+    }
+
+    /// `NAME=VALUE`, the packer's and the caller's over them.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
+        let all = self.process.env.iter().chain(&self.options.env);
+        all.map(String::as_str)
     }
 
     /// The manifest's arguments, and the caller's behind them.
@@ -83,29 +108,51 @@ impl Job {
 mod tests {
     use super::*;
 
+    fn job(packed: (bool, &[&str]), asked: (bool, &[&str])) -> Result<Job, OptionFault> {
+        let process = Process {
+            path: "/x".into(),
+            args: vec!["x".into()],
+            env: Vec::new(),
+            cwd: None,
+        };
+        let control = Control {
+            contain: asked.0,
+            options: asked.1.iter().map(OsString::from).collect(),
+            ..Control::default()
+        };
+        let isolation = Isolation {
+            contain: packed.0,
+            options: packed.1.iter().map(ToString::to_string).collect(),
+        };
+        let source = Source::Directory("/".into());
+        Job::new(source, process, &isolation, vec!["y".into()], control)
+    }
+
     #[test]
-    fn the_caller_may_only_narrow() {
+    fn variables_narrow_and_options_say_the_last_word() {
         for (packed, asked, contained) in [
-            (false, false, false),
-            (true, false, true),
-            (false, true, true),
-            (true, true, true),
+            (false, (false, &[][..]), false),
+            (true, (false, &[]), true),
+            (false, (true, &[]), true),
+            (true, (true, &[]), true),
+            (false, (false, &["contain"]), true),
+            (true, (false, &["contain=no"]), false),
+            (true, (true, &["contain=no"]), true),
         ] {
-            let process = Process {
-                path: "/x".into(),
-                args: vec!["x".into()],
-                env: Vec::new(),
-                cwd: None,
-            };
-            let control = Control {
-                contain: asked,
-                ..Control::default()
-            };
-            let isolation = Isolation { contain: packed };
-            let source = Source::Directory("/".into());
-            let job = Job::new(source, process, &isolation, vec!["y".into()], control);
-            assert_eq!(job.contain, contained);
+            let job = job((packed, &[]), asked).unwrap();
+            assert_eq!(job.options.contain, contained, "{packed} {asked:?}");
             assert_eq!(job.all_arguments().collect::<Vec<_>>(), ["x", "y"]);
         }
+    }
+
+    #[test]
+    fn the_callers_options_come_over_the_packers() {
+        let job = job((false, &["hostname=a"]), (false, &["hostname=b"])).unwrap();
+        assert_eq!(job.options.hostname.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_packed_option_that_is_none_stops_the_start() {
+        assert!(job((false, &["telepathy"]), (false, &[])).is_err());
     }
 }

@@ -40,6 +40,7 @@ pub mod host;
 pub mod image;
 pub mod ladder;
 pub mod limits;
+pub mod options;
 pub mod process;
 pub mod root;
 #[allow(unsafe_code)]

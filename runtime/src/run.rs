@@ -34,7 +34,9 @@ use crate::verify::Verified;
 pub fn run(verified: Verified, process: Process, arguments: Vec<OsString>, control: Control) -> End {
     let job = Job::of_bundle(&verified, process, arguments, control);
     drop(verified);
-    supervise(job, None::<MissObserver>).unwrap_or_else(End::Failed)
+    job.map_err(Error::from)
+        .and_then(|job| supervise(job, None::<MissObserver>))
+        .unwrap_or_else(End::Failed)
 }
 
 /// Runs `process` to its end in the root file system that is the directory `root`, which stays as it is: what the
@@ -63,13 +65,8 @@ pub(crate) fn directory_job(
         step: "find the root directory",
         errno: errno(&error),
     })?;
-    Ok(Job::new(
-        Source::Directory(root),
-        process,
-        isolation,
-        arguments,
-        control,
-    ))
+    let source = Source::Directory(root);
+    Ok(Job::new(source, process, isolation, arguments, control)?)
 }
 
 /// Gives `image` a loop device, and that to init.

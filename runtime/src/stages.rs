@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::stat::Mode;
+use nix::unistd::sethostname;
 
 use crate::climb::{ClimbError, Climber, Mounted, NEW_ROOT};
 use crate::confine::Confinement;
@@ -83,6 +84,7 @@ impl Planned {
     /// Init's part of the recipe.
     pub(crate) fn build(self, socket: &InitEnd) -> Result<(Rooted, Confinement, Program), StageError> {
         let entered = Entered::enter(&self.host)?;
+        self.name_host()?;
         let mounted = entered.mount(&self, socket)?;
         let program = self.compose(&mounted)?;
         let rooted = Rooted::step_in(mounted, &entered, self.trace())?;
@@ -92,6 +94,13 @@ impl Planned {
             user_namespace: self.needs_user_namespace(),
         };
         Ok((rooted, confinement, program))
+    }
+
+    /// In the UTS namespace, which begins with the host's name.
+    fn name_host(&self) -> Result<(), StageError> {
+        let name = self.job.options.hostname.as_deref();
+        let failed = |errno| StageError::init("set the name of the host", errno);
+        name.map_or(Ok(()), |name| sethostname(name).map_err(failed))
     }
 
     /// Where not all ids are mapped everything is the caller's, who is user 0 while the root is built.
@@ -105,12 +114,12 @@ impl Planned {
 
     fn compose(&self, mounted: &Mounted) -> Result<Program, StageError> {
         let setting = Setting {
-            contain: self.job.contain,
+            contain: self.job.options.contain,
             home: &mounted.plan.home,
             user: OsStr::from_bytes(&self.host.account.user),
             keeps_cwd: self.host.cwd.as_ref() == Some(&mounted.plan.cwd),
         };
-        let environment = environment::compose(env::vars_os(), &self.job.process.env, setting);
+        let environment = environment::compose(env::vars_os(), self.job.variables(), setting);
         Program::new(&self.job.process.path, self.job.all_arguments(), environment).map_err(StageError::Nul)
     }
 }
@@ -149,8 +158,8 @@ impl Entered {
     fn mount(&self, planned: &Planned, socket: &InitEnd) -> Result<Mounted, StageError> {
         let inputs = Inputs {
             host: &planned.host,
-            contain: planned.job.contain,
-            cwd: planned.job.process.cwd.as_deref().map(Path::new),
+            contain: planned.job.options.contain,
+            cwd: planned.job.cwd(),
             binds: &planned.job.binds,
             names: planned.job.names,
         };

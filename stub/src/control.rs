@@ -1,25 +1,25 @@
-//! Flags of our own. They are recognised as the first argument only; everything else is the app's.
+//! Flags of our own. They are recognised in front of the app's arguments only; everything behind them is the app's.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
+
+use std::fmt::Write;
+
+use runtime::options::{FLAGS, Flag, OptionFault, split, take_prefixed};
 
 use crate::error::Error;
-
-/// What all of them begin with.
-const PREFIX: &[u8] = b"--polecat-";
 
 /// What `--polecat-help` prints.
 pub(crate) const HELP: &str = "\
 This file is a polecat bundle: a program with all that it needs, signed. Arguments go to the program.
 
-As the first argument, and as the first only:
+In front of the program's arguments, where -- ends them:
   --polecat-help         print this
   --polecat-inspect      print what the bundle says of itself, and which keys signed that
   --polecat-verify       check this executable, the signatures, and every block of the image
   --polecat-extract DIR  write the program's files into DIR, which is empty or made
-  --polecat-entry NAME   start the program that is called NAME, with the arguments behind it
-  --polecat-misses       run the program with the arguments that follow, and print at its end on stderr which files it looked for
-                         in vain that were there when it was packed
+  --polecat-entry NAME   start the program that is called NAME
+  --polecat-misses       run the program, and print at its end on stderr which files it looked for in vain that were there when it
+                         was packed
 
 Shared with the program, at their own paths and to be written: your home directory ($HOME) and the current directory.
 Not shared are
@@ -43,10 +43,23 @@ Exit status: the program's. If a signal killed it, so is this process. Besides:
   127  the program was not found, or has another NAME
 ";
 
+/// The options of a run, for the help.
+pub(crate) fn options() -> String {
+    let mut text = String::from("\nHow the program is run, also in front of its arguments:\n");
+    for flag in FLAGS {
+        let value = flag.value.map_or(String::new(), |value| format!(" {value}"));
+        // Writing to a String cannot fail.
+        match writeln!(text, "  --polecat-{}{value}\n      {}", flag.name, flag.help) {
+            Ok(()) | Err(_) => {}
+        }
+    }
+    text
+}
+
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// Print [`HELP`].
+    /// Print [`HELP`] and [`options`].
     Help,
     /// Print the manifest.
     Inspect,
@@ -54,39 +67,59 @@ pub(crate) enum Request {
     Verify,
     /// Unpack the image into this directory.
     Extract(OsString),
-    /// Run the program of this name with these arguments.
-    Entry(OsString, Vec<OsString>),
-    /// Run the app with these arguments, and print what it misses.
-    Misses(Vec<OsString>),
-    /// Run the app with these arguments.
-    Run(Vec<OsString>),
+    /// Run a program.
+    Run(Run),
+}
+
+/// A run.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// The program of this name, not the one that the file is called after.
+    pub(crate) entry: Option<OsString>,
+    /// Print what it misses.
+    pub(crate) misses: bool,
+    /// Words of [`runtime::options`].
+    pub(crate) options: Vec<OsString>,
+    /// The program's arguments.
+    pub(crate) arguments: Vec<OsString>,
 }
 
 /// What the arguments, without the program's name, ask for.
-pub(crate) fn request(mut arguments: impl Iterator<Item = OsString>) -> Result<Request, Error> {
-    let Some(first) = arguments.next() else {
-        return Ok(Request::Run(Vec::new()));
+pub(crate) fn request(arguments: impl Iterator<Item = OsString>) -> Result<Request, Error> {
+    let (words, rest) = take_prefixed(arguments, takes_value).map_err(|fault| match &fault {
+        OptionFault::NoValue { name } if name == "extract" => Error::ExtractWhere,
+        OptionFault::NoValue { name } if name == "entry" => Error::EntryWhich,
+        _ => Error::Option(fault),
+    })?;
+    let mut run = Run {
+        arguments: rest,
+        ..Run::default()
     };
-    match own_flag(&first) {
-        None => Ok(Request::Run(std::iter::once(first).chain(arguments).collect())),
-        Some(b"help") => Ok(Request::Help),
-        Some(b"inspect") => Ok(Request::Inspect),
-        Some(b"verify") => Ok(Request::Verify),
-        Some(b"misses") => Ok(Request::Misses(arguments.collect())),
-        Some(b"extract") => match (arguments.next(), arguments.next()) {
-            (Some(target), None) => Ok(Request::Extract(target)),
-            _ => Err(Error::ExtractWhere),
-        },
-        Some(b"entry") => match arguments.next() {
-            Some(name) => Ok(Request::Entry(name, arguments.collect())),
-            None => Err(Error::EntryWhich),
-        },
-        Some(_) => Err(Error::UnknownFlag(first)),
+    for word in words {
+        match split(&word) {
+            (name, None) if name == "help" => return Ok(Request::Help),
+            (name, None) if name == "inspect" => return Ok(Request::Inspect),
+            (name, None) if name == "verify" => return Ok(Request::Verify),
+            (name, Some(target)) if name == "extract" => return extract(target, &run.arguments),
+            (name, None) if name == "misses" => run.misses = true,
+            (name, Some(entry)) if name == "entry" => run.entry = Some(entry.to_owned()),
+            (name, _) if Flag::named(name).is_some() => run.options.push(word),
+            _ => return Err(Error::UnknownFlag(word)),
+        }
+    }
+    Ok(Request::Run(run))
+}
+
+fn extract(target: &OsStr, more: &[OsString]) -> Result<Request, Error> {
+    match more {
+        [] => Ok(Request::Extract(target.to_owned())),
+        _ => Err(Error::ExtractWhere),
     }
 }
 
-fn own_flag(argument: &OsStr) -> Option<&[u8]> {
-    argument.as_bytes().strip_prefix(PREFIX)
+fn takes_value(name: &OsStr) -> bool {
+    let is_run_option = || Flag::named(name).is_some_and(|flag| flag.value.is_some());
+    name == "extract" || name == "entry" || is_run_option()
 }
 
 #[cfg(test)]
@@ -97,38 +130,60 @@ mod tests {
         request(arguments.iter().map(OsString::from))
     }
 
-    fn run(arguments: &[&str]) -> Request {
-        Request::Run(arguments.iter().map(OsString::from).collect())
+    fn words(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    fn run(arguments: &[&str]) -> Run {
+        Run {
+            arguments: words(arguments),
+            ..Run::default()
+        }
     }
 
     #[test]
     fn our_flags_come_first_or_not_at_all() {
         let cases: [(&[&str], Request); 12] = [
-            (&[], run(&[])),
-            (&["--help"], run(&["--help"])),
-            (&["--polecat"], run(&["--polecat"])),
-            (&["x", "--polecat-help"], run(&["x", "--polecat-help"])),
-            (&["--", "--polecat-help"], run(&["--", "--polecat-help"])),
+            (&[], Request::Run(run(&[]))),
+            (&["--help"], Request::Run(run(&["--help"]))),
+            (&["--polecat"], Request::Run(run(&["--polecat"]))),
+            (&["x", "--polecat-help"], Request::Run(run(&["x", "--polecat-help"]))),
+            (&["--", "--polecat-help"], Request::Run(run(&["--", "--polecat-help"]))),
             (&["--polecat-help", "x"], Request::Help),
+            (&["--polecat-contain", "--polecat-help", "x"], Request::Help),
             (&["--polecat-inspect"], Request::Inspect),
             (&["--polecat-verify"], Request::Verify),
-            (
-                &["--polecat-misses", "--polecat-help", "x"],
-                Request::Misses(vec!["--polecat-help".into(), "x".into()]),
-            ),
+            (&["--polecat-extract=x"], Request::Extract("x".into())),
             (
                 &["--polecat-extract", "--polecat-help"],
                 Request::Extract("--polecat-help".into()),
             ),
-            (&["--polecat-entry", "x"], Request::Entry("x".into(), Vec::new())),
-            (
-                &["--polecat-entry", "x", "--polecat-help", "y"],
-                Request::Entry("x".into(), vec!["--polecat-help".into(), "y".into()]),
-            ),
+            (&["--polecat-extract", "x", "--"], Request::Extract("x".into())),
         ];
         for (arguments, expected) in cases {
             assert_eq!(asked(arguments).unwrap(), expected, "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn flags_of_a_run_are_taken_together() {
+        let expected = Run {
+            entry: Some("x".into()),
+            misses: true,
+            options: words(&["hostname=--", "contain"]),
+            arguments: words(&["--", "--polecat-help"]),
+        };
+        let arguments = [
+            "--polecat-misses",
+            "--polecat-hostname",
+            "--",
+            "--polecat-contain",
+            "--polecat-entry=x",
+            "--",
+            "--",
+            "--polecat-help",
+        ];
+        assert_eq!(asked(&arguments).unwrap(), Request::Run(expected));
     }
 
     #[test]
@@ -152,9 +207,14 @@ mod tests {
 
     #[test]
     fn flags_that_mean_nothing() {
-        for flag in ["--polecat-", "--polecat-Help", "--polecat-extract=x", "--polecat-run"] {
+        for (flag, word) in [
+            ("--polecat-", ""),
+            ("--polecat-Help", "Help"),
+            ("--polecat-help=x", "help=x"),
+            ("--polecat-run", "run"),
+        ] {
             assert!(
-                matches!(asked(&[flag]), Err(Error::UnknownFlag(unknown)) if unknown == flag),
+                matches!(asked(&[flag]), Err(Error::UnknownFlag(unknown)) if unknown == word),
                 "{flag}"
             );
         }

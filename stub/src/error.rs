@@ -11,12 +11,15 @@ use runtime::exit::{self, End};
 use runtime::image::CheckError;
 use runtime::image::unpack::UnpackError;
 use runtime::limits;
+use runtime::options::OptionFault;
 use runtime::verify::VerifyError;
 
 /// Why.
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// A flag that begins as ours do, and is none.
+    /// An option of a run, without its value.
+    Option(OptionFault),
+    /// A word that has our prefix, which is left away here, and is no flag.
     UnknownFlag(OsString),
     /// `--polecat-extract` without a directory, or with more.
     ExtractWhere,
@@ -88,6 +91,7 @@ impl Error {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Option(fault) => fault.hint(),
             Self::UnknownFlag(_) => Some("--polecat-help".into()),
             Self::ExtractWhere => Some("--polecat-extract DIR".into()),
             Self::EntryWhich => Some("--polecat-help, which names the programs".into()),
@@ -114,7 +118,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownFlag(flag) => write!(f, "{}: no flag of polecat's", flag.display()),
+            Self::Option(fault) => fault.fmt(f),
+            Self::UnknownFlag(word) => write!(f, "--polecat-{}: no flag of polecat's", word.display()),
             Self::ExtractWhere => f.write_str("--polecat-extract: expected one directory"),
             Self::EntryWhich => f.write_str("--polecat-entry: expected the name of a program"),
             Self::NoEntry { name, .. } => write!(f, "--polecat-entry: {}: no program of this file", name.display()),

@@ -11,12 +11,11 @@ mod locate;
 mod misses;
 
 use std::env;
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 
 use bundle::manifest::{Manifest, Process};
-use control::Request;
+use control::{Request, Run};
 use error::Error;
 use misses::Misses;
 use runtime::control::Control;
@@ -37,21 +36,24 @@ fn serve(request: Result<Request, Error>) -> Result<End, Error> {
         Request::Inspect => print(&inspect::text(&verified()?)),
         Request::Verify => verify(&verified()?),
         Request::Extract(target) => extract(&verified()?, target.as_ref()),
-        Request::Misses(arguments) => run(arguments, called, true),
-        Request::Entry(name, arguments) => run(arguments, |manifest| entry::named(manifest, name), false),
-        Request::Run(arguments) => run(arguments, called, false),
+        Request::Run(asked) => run(asked),
     }
 }
 
-/// Runs the program that `choose` gives; `misses`: prints what it misses.
-fn run(
-    arguments: Vec<OsString>,
-    choose: impl FnOnce(&Manifest) -> Result<Process, Error>,
-    misses: bool,
-) -> Result<End, Error> {
-    let control = Control::from_variables(|name| env::var_os(name))?;
+fn run(asked: Run) -> Result<End, Error> {
+    let Run {
+        entry,
+        misses,
+        options,
+        arguments,
+    } = asked;
+    let mut control = Control::from_variables(|name| env::var_os(name))?;
+    control.options = options;
     let verified = verified()?;
-    let process = choose(verified.manifest())?;
+    let process = match entry {
+        Some(name) => entry::named(verified.manifest(), name)?,
+        None => called(verified.manifest()),
+    };
     let end = match Misses::wanted(misses, &verified)? {
         Some(misses) => misses.run(verified, process, arguments, control)?,
         None => runtime::run(verified, process, arguments, control),
@@ -63,15 +65,20 @@ fn run(
 }
 
 /// The program that this file is called after.
-fn called(manifest: &Manifest) -> Result<Process, Error> {
+fn called(manifest: &Manifest) -> Process {
     let called = env::args_os().next().unwrap_or_default();
-    Ok(entry::called(manifest, &called))
+    entry::called(manifest, &called)
 }
 
 /// The help is there even where the bundle is damaged; what the bundle says of itself then is not.
 fn help() -> String {
     let programs = verified().map(|verified| inspect::programs(verified.manifest()));
-    format!("{}{}", control::HELP, programs.unwrap_or_default())
+    format!(
+        "{}{}{}",
+        control::HELP,
+        control::options(),
+        programs.unwrap_or_default()
+    )
 }
 
 fn verified() -> Result<Verified, Error> {

@@ -57,7 +57,11 @@ pub(crate) fn pack(case: &Case, rootfs: &Path, trace: Option<&Path>, scratch: &S
     others.iter().for_each(|other| {
         command.args(["--also", other]);
     });
-    command.arg(rootfs).arg(program);
+    command.arg(rootfs);
+    match case.b {
+        Some(_) => command.arg(program),
+        None => command.args(words(&case.a.run)),
+    };
     let start = Instant::now();
     let summary = succeed(&mut command)?.json();
     let size = Size {
@@ -76,6 +80,17 @@ pub(crate) fn pack(case: &Case, rootfs: &Path, trace: Option<&Path>, scratch: &S
     }
     std::fs::remove_file(&bundle).expect("the bundle");
     Ok(Packed { tree, who, size })
+}
+
+/// The words of a line for sh: a program that has a single use is packed for it, with its arguments.
+fn words(line: &str) -> Vec<String> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("printf '%s\\0' {line}")]);
+    let ended = exec::run(&mut shell).success();
+    let mut words: Vec<String> = ended.out().split('\0').map(str::to_owned).collect();
+    // Behind the last.
+    words.pop();
+    words
 }
 
 /// A program for the other architecture, to put in front of a bundle that is only extracted.

@@ -30,7 +30,10 @@ fn valid() -> Manifest {
             env: vec!["PATH=/usr/bin".to_owned()],
             cwd: Some("/".to_owned()),
         },
-        isolation: Isolation { contain: true },
+        isolation: Isolation {
+            contain: true,
+            options: Vec::new(),
+        },
         entry_points: Vec::new(),
         packages: None,
         reasons: None,

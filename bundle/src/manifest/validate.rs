@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{EntryPoint, Manifest};
+use super::{EntryPoint, ISOLATION_OPTIONS, Manifest};
 use crate::hash_tree::{BlockDigest, Geometry};
 use crate::layout::{BLOCK_SIZE, DIGEST_LENGTH, FORMAT_VERSION, MAX_MANIFEST_LENGTH, MAX_SALT_LENGTH, is_aligned};
 
@@ -88,9 +88,16 @@ impl Manifest {
     /// [`ManifestError::Value`] or [`ManifestError::Requires`].
     pub fn validate(&self) -> Result<(), ManifestError> {
         expect(self.format_version == FORMAT_VERSION, "formatVersion", "1")?;
-        if let Some(name) = self.requires.first() {
+        if let Some(name) = self.requires.iter().find(|name| *name != ISOLATION_OPTIONS) {
             return Err(ManifestError::Requires { name: name.clone() });
         }
+        // Else an old reader would run the program with less isolation than was signed.
+        let said = self.requires.iter().any(|name| name == ISOLATION_OPTIONS);
+        expect(
+            said || self.isolation.options.is_empty(),
+            "isolation.options",
+            "named in requires",
+        )?;
         for (field, word) in [
             ("name", &self.name),
             ("architecture", &self.architecture),

@@ -89,7 +89,7 @@ pub fn manifest() -> Manifest {
             env: vec!["PATH=/usr/bin:/bin".to_owned()],
             cwd: None,
         },
-        isolation: Isolation { contain: false },
+        isolation: Isolation::default(),
         entry_points: Vec::new(),
         packages: None,
         reasons: None,

@@ -8,13 +8,15 @@ use clap::{Args, Parser, Subcommand};
 pub(super) use self::trace::TraceArgs;
 pub(super) use bundles::{DiffArgs, ExtractArgs, InspectArgs, SbomArgs, SbomFormat, VerifyArgs, WhyArgs};
 pub(super) use format::FormatArg;
+use isolation::PackedOptions;
 pub(super) use keys::{GenerateArgs, KeyArgs, KeyChoice, KeyVerb, PassphraseArgs, ShowArgs, SignArgs};
+pub(super) use run::RunArgs;
 
 use crate::options::{Asked, Format};
 
 /// Words that are verbs when they come first. Everything else begins the form without a verb, which packs.
-const VERBS: [&str; 12] = [
-    "pack", "plan", "why", "diff", "trace", "inspect", "verify", "extract", "sbom", "sign", "key", "help",
+const VERBS: [&str; 13] = [
+    "pack", "plan", "why", "diff", "trace", "run", "inspect", "verify", "extract", "sbom", "sign", "key", "help",
 ];
 
 /// Options that mean the same to every verb that has them.
@@ -93,6 +95,8 @@ pub(super) enum Verb {
     Diff(DiffArgs),
     /// Run a command of a root file system and write down which of its files it uses
     Trace(TraceArgs),
+    /// Run a command of a root file system as its bundle would run, without packing it
+    Run(RunArgs),
     /// Say what a bundle holds and who signed it
     Inspect(InspectArgs),
     /// Check a bundle from its first byte to its last, and who signed it
@@ -218,6 +222,8 @@ pub(super) struct RecipeArgs {
     /// Share neither home, current directory nor environment of the caller with the program
     #[arg(long)]
     pub(super) contain: bool,
+    #[command(flatten)]
+    pub(super) isolation: PackedOptions,
     /// zstd's level, 1 to 22, or gzip's, 1 to 9 [default: 15, or 6]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) level: Option<i32>,
@@ -302,6 +308,7 @@ impl RecipeArgs {
             env: self.env,
             workdir: self.workdir,
             contain: self.contain,
+            isolation: self.isolation.0,
             no_reasons: self.no_reasons,
             stub: self.stub,
             traces: self.trace,
@@ -314,7 +321,9 @@ impl RecipeArgs {
 
 mod bundles;
 mod format;
+mod isolation;
 mod keys;
+mod run;
 #[cfg(test)]
 mod tests;
 mod trace;

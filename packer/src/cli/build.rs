@@ -23,6 +23,7 @@ pub(super) fn run(path: &Path, options: &PackOptions, quiet: bool) -> Result<(Bu
     let process = process(&rootfs, &script, options)?;
     let isolation = Isolation {
         contain: options.contain,
+        ..Isolation::default()
     };
     let stages = stages(&script, !quiet);
     let built = match build::build(rootfs.path(), process, &isolation, control, stages).map_err(CliError::Run)? {

@@ -14,6 +14,7 @@ mod pack;
 mod passphrase;
 mod plan;
 mod progress;
+mod run;
 mod sbom;
 mod sign;
 mod trace;
@@ -56,6 +57,7 @@ fn dispatch(verb: Verb) -> Result<(), CliError> {
         Verb::Why(args) => why::run(&args),
         Verb::Diff(args) => diff::run(&args),
         Verb::Trace(args) => trace::run(args),
+        Verb::Run(args) => run::run(args),
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Extract(args) => extract::run(&args),

@@ -89,6 +89,7 @@ fn execute(options: &PackOptions, how: runtime::trace::Options) -> Result<Traced
     let process = seal::process(&entry, &search_path, options)?;
     let isolation = Isolation {
         contain: options.contain,
+        ..Isolation::default()
     };
     trace_directory(rootfs.path(), process, &isolation, control, how).map_err(CliError::Run)
 }

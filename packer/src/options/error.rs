@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use runtime::options::OptionFault;
+
 use super::{Format, MAX_LEVEL};
 use crate::rootfs::PatternError;
 
@@ -71,6 +73,8 @@ pub enum OptionsError {
         /// As given.
         value: String,
     },
+    /// Not an option of isolation, or not a value that it can have.
+    Isolation(OptionFault),
     /// Not a pattern of absolute paths.
     Pattern(PatternError),
     /// `SOURCE_DATE_EPOCH` is not a number of seconds.
@@ -101,6 +105,7 @@ impl OptionsError {
             Self::EntryPointTwice { .. } => "give each program a name of its own",
             Self::Environment { .. } => "--env NAME=VALUE",
             Self::Workdir { .. } => "give the path as the program sees it, such as --workdir /srv",
+            Self::Isolation(_) => "polecat pack --help",
             Self::Pattern(_) => "patterns are matched against absolute paths, such as '/usr/lib/python3*/**'",
             Self::SourceDateEpoch { .. } => "unset it, or set it to seconds since 1970, such as `date +%s` prints",
         };
@@ -129,6 +134,7 @@ impl fmt::Display for OptionsError {
             Self::EntryPointTwice { name } => write!(f, "--as: {name}: names two programs"),
             Self::Environment { value } => write!(f, "--env: {value:?}: not NAME=VALUE"),
             Self::Workdir { value } => write!(f, "--workdir: {value:?}: not an absolute path without .."),
+            Self::Isolation(fault) => write!(f, "--{fault}"),
             Self::Pattern(error) => error.fmt(f),
             Self::SourceDateEpoch { value } => write!(f, "SOURCE_DATE_EPOCH: {value}: not a number of seconds"),
         }

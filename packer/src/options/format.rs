@@ -51,6 +51,7 @@ impl Format {
             ("--env", !asked.env.is_empty()),
             ("--workdir", asked.workdir.is_some()),
             ("--contain", asked.contain),
+            ("an option of isolation", !asked.isolation.is_empty()),
             ("--stub", asked.stub.is_some()),
         ];
         let of_images = [

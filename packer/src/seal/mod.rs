@@ -260,13 +260,20 @@ fn manifest(plan: &Plan, options: &PackOptions) -> Result<Manifest, SealError> {
         process: process(&plan.entry, &plan.search_path, options)?,
         isolation: Isolation {
             contain: options.contain,
+            options: options.isolation.clone(),
         },
         entry_points: entry_points.collect::<Result<_, _>>()?,
         packages: None,
         reasons: None,
         paths: None,
-        requires: Vec::new(),
+        requires: requires(options),
     })
+}
+
+/// What a reader must know beyond version 1.
+fn requires(options: &PackOptions) -> Vec<String> {
+    let isolation = (!options.isolation.is_empty()).then(|| manifest::ISOLATION_OPTIONS.to_owned());
+    isolation.into_iter().collect()
 }
 
 /// How the program at `entry` is started.

@@ -112,7 +112,7 @@ pub fn run_noting_misses(
     arguments: Vec<OsString>,
     control: Control,
 ) -> Result<Watched, Error> {
-    let job = Job::of_bundle(&verified, process, arguments, control);
+    let job = Job::of_bundle(&verified, process, arguments, control)?;
     let image = verified.image();
     drop(verified);
     let (log, own) = log()?;

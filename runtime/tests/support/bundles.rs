@@ -111,7 +111,7 @@ pub(crate) fn manifest() -> Manifest {
             env: vec![],
             cwd: None,
         },
-        isolation: Isolation { contain: false },
+        isolation: Isolation::default(),
         entry_points: Vec::new(),
         packages: None,
         reasons: None,

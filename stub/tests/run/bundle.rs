@@ -202,7 +202,7 @@ fn manifest() -> Manifest {
             env: vec!["PATH=/bin".into()],
             cwd: None,
         },
-        isolation: Isolation { contain: false },
+        isolation: Isolation::default(),
         entry_points: Vec::new(),
         packages: None,
         reasons: None,

@@ -1,0 +1,54 @@
+//! Options that mean nothing.
+
+use std::ffi::OsString;
+use std::fmt;
+
+/// Why a word is no option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OptionFault {
+    /// There is none of this name.
+    Unknown {
+        /// As it was given, without prefix and value.
+        name: OsString,
+    },
+    /// It wants a value.
+    NoValue {
+        /// Its name.
+        name: OsString,
+    },
+    /// Its value is none that it can have.
+    Value {
+        /// Its name.
+        name: OsString,
+        /// As it was given.
+        value: OsString,
+        /// What it may be.
+        expected: &'static str,
+    },
+}
+
+impl OptionFault {
+    /// What to try.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { .. } => Some("--polecat-help, which names the options".into()),
+            Self::NoValue { name } => Some(format!("{}=VALUE", name.display())),
+            Self::Value { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for OptionFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { name } => write!(f, "{}: no option of polecat's", name.display()),
+            Self::NoValue { name } => write!(f, "{}: the option wants a value", name.display()),
+            Self::Value { name, value, expected } => {
+                write!(f, "{}={}: expected {expected}", name.display(), value.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for OptionFault {}

@@ -1,0 +1,78 @@
+//! The table of options: the one place that names them. The stub's flags, `polecat run`'s and `polecat pack`'s are made of it.
+
+use std::ffi::OsStr;
+
+use super::{OptionFault, Options, value};
+
+/// An option.
+#[derive(Debug)]
+pub struct Flag {
+    /// What it is called: `--NAME` of polecat's, `--polecat-NAME` of a bundle's.
+    pub name: &'static str,
+    /// What its value is called in the help; none for a switch, which may be given `yes` or `no`.
+    pub value: Option<&'static str>,
+    /// What it does, as a sentence without its full stop.
+    pub help: &'static str,
+    /// Whether it can be fixed in the manifest.
+    pub packed: bool,
+    set: fn(&mut Options, &OsStr) -> Result<(), Expected>,
+}
+
+/// What a value should have been.
+pub(super) type Expected = &'static str;
+
+/// All options, in the order of the help.
+pub const FLAGS: &[Flag] = &[
+    Flag {
+        name: "contain",
+        value: None,
+        help: "Share neither home, current directory nor environment with the program",
+        // The manifest has a field of its own for it.
+        packed: false,
+        set: |options, text| value::switch(text).map(|on| options.contain = on),
+    },
+    Flag {
+        name: "hostname",
+        value: Some("NAME"),
+        help: "Give the host this name inside",
+        packed: true,
+        set: |options, text| value::hostname(text).map(|name| options.hostname = Some(name)),
+    },
+    Flag {
+        name: "workdir",
+        value: Some("DIR"),
+        help: "Start the program in this directory of the inside",
+        packed: false,
+        set: |options, text| value::absolute(text).map(|path| options.workdir = Some(path)),
+    },
+    Flag {
+        name: "env",
+        value: Some("NAME=VALUE"),
+        help: "Set a variable for the program, over the caller's (repeatable)",
+        packed: false,
+        set: |options, text| value::variable(text).map(|variable| options.env.push(variable)),
+    },
+];
+
+impl Flag {
+    /// The option of this name.
+    #[must_use]
+    pub fn named(name: &OsStr) -> Option<&'static Self> {
+        FLAGS.iter().find(|flag| name == flag.name)
+    }
+
+    /// Sets it in `options`. A switch without a value is on.
+    pub(super) fn set(&self, options: &mut Options, value: Option<&OsStr>) -> Result<(), OptionFault> {
+        let name = || self.name.into();
+        let text = match (value, self.value) {
+            (Some(text), _) => text,
+            (None, None) => OsStr::new(value::ON),
+            (None, Some(_)) => return Err(OptionFault::NoValue { name: name() }),
+        };
+        (self.set)(options, text).map_err(|expected| OptionFault::Value {
+            name: name(),
+            value: text.to_owned(),
+            expected,
+        })
+    }
+}

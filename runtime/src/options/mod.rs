@@ -1,0 +1,102 @@
+//! How a program is kept apart from the host and what it gets of it: options that are fixed in the signed manifest, and those that
+//! the caller adds. Both are the same words, `NAME` or `NAME=VALUE`, read by the same table, [`FLAGS`].
+//!
+//! The manifest's come first, so the caller's word is the last one: it may widen what was packed, as the caller is the one who is
+//! protected, but only by saying so. No variable of the environment can.
+
+mod fault;
+mod flag;
+mod value;
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+pub use fault::OptionFault;
+pub use flag::{FLAGS, Flag};
+
+/// What all options of a caller begin with, in front of a bundle's own arguments.
+pub const PREFIX: &str = "--polecat-";
+
+/// What is asked for. The default is what a bundle without any option gets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// A closed box: nothing of the caller's files and environment.
+    pub contain: bool,
+    /// What gethostname(2) gives inside; none: the host's.
+    pub hostname: Option<String>,
+    /// Working directory inside, over the manifest's.
+    pub workdir: Option<String>,
+    /// `NAME=VALUE`, over the caller's and the manifest's.
+    pub env: Vec<String>,
+}
+
+impl Options {
+    /// Reads `words`, the later over the earlier.
+    ///
+    /// # Errors
+    /// [`OptionFault`]: a word that is no option, or with a value that it cannot have.
+    pub fn read(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Self, OptionFault> {
+        let mut options = Self::default();
+        options.extend(words)?;
+        Ok(options)
+    }
+
+    /// Reads more `words` over what is there.
+    ///
+    /// # Errors
+    /// See [`Options::read`].
+    pub fn extend(&mut self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<(), OptionFault> {
+        for word in words {
+            let (name, value) = split(word.as_ref());
+            let unknown = || OptionFault::Unknown { name: name.to_owned() };
+            Flag::named(name).ok_or_else(unknown)?.set(self, value)?;
+        }
+        Ok(())
+    }
+}
+
+/// The options at the front of a bundle's arguments, without their prefix, and what is left for the app. Options end at the
+/// first argument without the prefix, or behind `--`, which is ours only where an option came before it.
+///
+/// `takes_value` says whether an option that came without `=` has the next argument for its value.
+pub fn take_prefixed(
+    arguments: impl IntoIterator<Item = OsString>,
+    takes_value: impl Fn(&OsStr) -> bool,
+) -> Result<(Vec<OsString>, Vec<OsString>), OptionFault> {
+    let mut words = Vec::new();
+    let mut arguments = arguments.into_iter();
+    let mut rest = Vec::new();
+    while let Some(argument) = arguments.next() {
+        let Some(word) = argument.as_bytes().strip_prefix(PREFIX.as_bytes()) else {
+            let ends_ours = argument == "--" && !words.is_empty();
+            rest.extend((!ends_ours).then_some(argument));
+            break;
+        };
+        let mut word = OsStr::from_bytes(word).to_owned();
+        if !word.as_bytes().contains(&b'=') && takes_value(&word) {
+            let name = word.clone();
+            let value = arguments.next().ok_or(OptionFault::NoValue { name })?;
+            word.push("=");
+            word.push(value);
+        }
+        words.push(word);
+    }
+    rest.extend(arguments);
+    Ok((words, rest))
+}
+
+/// Name and value of `NAME=VALUE`.
+#[must_use]
+pub fn split(word: &OsStr) -> (&OsStr, Option<&OsStr>) {
+    let bytes = word.as_bytes();
+    match bytes.iter().position(|&byte| byte == b'=') {
+        Some(at) => {
+            let (name, value) = bytes.split_at(at);
+            (OsStr::from_bytes(name), value.get(1..).map(OsStr::from_bytes))
+        }
+        None => (word, None),
+    }
+}
+
+#[cfg(test)]
+mod tests;
