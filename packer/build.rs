@@ -47,6 +47,9 @@ const KEPT_OF_CARGO: [&str; 7] = [
     "CARGO_SOURCE_",
 ];
 
+/// Static. And the signature is checked without vectors: 0.02 ms slower, 20 KiB smaller.
+const RUST_FLAGS: &str = "-Ctarget-feature=+crt-static --cfg=curve25519_dalek_backend=\"serial\"";
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-env-changed=POLECAT_STUB");
     let (stub, target) = match env::var_os("POLECAT_STUB") {
@@ -99,7 +102,7 @@ fn build_stub() -> Result<(PathBuf, String), Box<dyn Error>> {
     clear_environment(&mut cargo);
     // What the packer needs of crates the stub needs too: all of it is here.
     cargo.env("CARGO_NET_OFFLINE", "true");
-    cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
+    cargo.env("RUSTFLAGS", RUST_FLAGS);
     cargo.env(format!("CFLAGS_{}", target.replace('-', "_")), c_flags());
     let status = cargo.status().map_err(|error| format!("cargo for the stub: {error}"))?;
     if !status.success() {
@@ -109,10 +112,13 @@ fn build_stub() -> Result<(PathBuf, String), Box<dyn Error>> {
 }
 
 /// glibc's headers turn calls into checked ones that musl does not have, where the distribution's compiler asks for them. And zstd has
-/// a decoder for windows above 16 MiB, which blocks of at most 1 MiB never reach: 12 KiB.
+/// a decoder for windows above 16 MiB, which blocks of at most 1 MiB never reach: 12 KiB; and a second one for processors with BMI2,
+/// which is 3 % faster: 14 KiB.
 fn c_flags() -> OsString {
     let mut flags = env::var_os("CFLAGS").unwrap_or_default();
-    flags.push(" -U_FORTIFY_SOURCE -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT");
+    flags.push(
+        " -U_FORTIFY_SOURCE -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT -DDYNAMIC_BMI2=0 -DZSTD_STRIP_ERROR_STRINGS=1",
+    );
     flags
 }
 
