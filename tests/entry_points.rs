@@ -71,11 +71,11 @@ fn the_name_of_the_file_chooses() {
 }
 
 #[test]
-fn the_first_argument_chooses() {
+fn an_argument_chooses() {
     let Some(bundle) = packed() else { return };
     for place in places() {
         let ended = bundle
-            .run(place, ["--polecat-entry", "echo", "--polecat-help", "x"])
+            .run(place, ["--polecat-entry", "echo", "--", "--polecat-help", "x"])
             .success();
         assert_eq!(ended.out(), "--polecat-help x\n", "{place}");
         // Over the name of the file.

@@ -164,6 +164,28 @@ fn bundle_with_packages_is_read_as_it_was() {
     assert_eq!(&bytes[20480..], packages);
 }
 
+/// `isolation-options.bundle` has options of isolation, and says so.
+fn with_options(image: &[u8]) -> Vec<u8> {
+    let mut manifest = sample::manifest();
+    manifest.isolation.options = ["hostname=box", "contain"].map(str::to_owned).to_vec();
+    manifest.requires = vec![bundle::manifest::ISOLATION_OPTIONS.to_owned()];
+    written(image, manifest, |_| ())
+}
+
+#[test]
+fn bundle_with_options_is_written_as_it_was() {
+    let image = fixtures::read(&golden("minimal.squashfs"));
+    fixtures::assert_committed(&golden("isolation-options.bundle"), &with_options(&image));
+}
+
+#[test]
+fn bundle_with_options_is_read_as_it_was() {
+    let manifest = judge(&fixtures::read(&golden("isolation-options.bundle"))).unwrap();
+    assert_eq!(manifest.isolation.options, ["hostname=box", "contain"]);
+    assert!(!manifest.isolation.contain);
+    assert_eq!(manifest.requires, ["isolation-options"]);
+}
+
 /// `paths.bundle` says which paths there were, besides a list of packages.
 fn with_paths(image: &[u8], packages: &[u8], paths: &[u8]) -> Vec<u8> {
     let mut manifest = sample::manifest();

@@ -56,8 +56,9 @@ fn about(manifest: &Manifest) -> Vec<(&'static str, String)> {
     } else {
         "home and current directory"
     };
+    lines.push(("shares", contained.to_owned()));
+    lines.extend(manifest.isolation.options.iter().map(|word| ("option", word.clone())));
     lines.extend([
-        ("shares", contained.to_owned()),
         (
             "files",
             format!("{} entries, {} bytes", image.entries, image.unpacked_size),

@@ -136,6 +136,9 @@ fn print(report: &Report) -> Result<(), CliError> {
                 false => "home, current directory and environment of the caller".to_owned(),
             },
         )?;
+        for option in &isolation.options {
+            line("option", format!("{option:?}"))?;
+        }
         let entries = counted(image.entries, "entry");
         line(
             "image",

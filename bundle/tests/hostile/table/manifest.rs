@@ -53,6 +53,12 @@ pub(super) const DEFECTS: &[Defect] = &[
         "the bundle's manifest is invalid: it requires \"telepathy\", which this polecat does not know",
     ),
     defect(
+        "manifest-options-not-required",
+        MINIMAL,
+        |b| b.edit_manifest("\"contain\": false", "\"contain\": false, \"options\": [\"contain\"]"),
+        "the bundle's manifest is invalid: isolation.options must be named in requires",
+    ),
+    defect(
         "manifest-path-relative",
         MINIMAL,
         |b| b.edit_manifest("\"/bin/hello\"", "\"bin/hello\""),

@@ -1,0 +1,172 @@
+//! Options of isolation: fixed when packing, given at the start, and to `polecat run`; and where they end.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+
+use nix::sys::signal::Signal;
+use support::bundle::Shared;
+use support::exec::Ended;
+use support::requirement::skip;
+use support::roots::{BUSYBOX_NEEDS, busybox};
+use support::{Bundle, Place, Polecat, Scratch};
+
+/// A shell that is called `packed` inside, where the packer has fixed that.
+static NAMED: Shared = Shared::new(|| {
+    let options = ["--hostname", "packed", "--env", "A=packed"];
+    Bundle::pack(&options, &busybox(&Scratch::new()), &["/bin/sh"])
+});
+
+/// Prints where it is, and with what.
+const LOOK: &str = "echo $(busybox hostname) $A $PWD \"$@\"";
+
+fn places() -> impl Iterator<Item = Place> {
+    Place::ALL.into_iter().filter(|place| !skip(place.needs()))
+}
+
+/// The words that [`LOOK`] prints in a bundle that is started with `options`.
+fn look(bundle: &Bundle, place: Place, options: &[&str], arguments: &[&str]) -> Ended {
+    let script = ["-c", LOOK, "sh"];
+    let all = options.iter().chain(&script).chain(arguments);
+    bundle.run(place, all.map(OsStr::new)).exits(0)
+}
+
+#[test]
+fn packed_options_hold_and_the_callers_come_over_them() {
+    if skip(&BUSYBOX_NEEDS) {
+        return;
+    }
+    let bundle = NAMED.get();
+    for place in places() {
+        let work = bundle.work();
+        let work = work.to_str().expect("text");
+        let cases: [(&[&str], String); 4] = [
+            (&[], format!("packed packed {work} x\n")),
+            (&["--polecat-hostname=given"], format!("given packed {work} x\n")),
+            (
+                &["--polecat-env", "A=given", "--polecat-workdir", "/bin", "--"],
+                "packed given /bin x\n".to_owned(),
+            ),
+            (&["--polecat-contain"], "packed packed / x\n".to_owned()),
+        ];
+        for (options, expected) in cases {
+            let ended = look(&bundle, place, options, &["x"]);
+            assert_eq!(ended.out(), expected, "{place}: {options:?}: {ended}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_behind_the_first_argument_is_the_programs() {
+    if skip(&BUSYBOX_NEEDS) {
+        return;
+    }
+    let bundle = NAMED.get();
+    for place in places() {
+        let given = ["--polecat-hostname=x", "--", "--polecat-help"];
+        let ended = look(&bundle, place, &[], &given);
+        assert!(
+            ended.out().ends_with(" --polecat-hostname=x -- --polecat-help\n"),
+            "{place}: {ended}"
+        );
+    }
+}
+
+#[test]
+fn options_that_mean_nothing_start_nothing() {
+    if skip(&BUSYBOX_NEEDS) {
+        return;
+    }
+    let bundle = NAMED.get();
+    for place in places() {
+        for (option, told) in [
+            (
+                "--polecat-hostnam=x",
+                "--polecat-hostnam=x: no flag of polecat's (try: --polecat-help)",
+            ),
+            ("--polecat-hostname=a b", "hostname=a b: expected 1 to 64 letters"),
+            ("--polecat-contain=maybe", "contain=maybe: expected yes or no"),
+            ("--polecat-workdir=../x", "workdir=../x: expected an absolute path"),
+        ] {
+            let ended = bundle.run(place, [option, "-c", "echo started"]).exits(125);
+            assert_eq!(ended.out(), "", "{place}: {ended}");
+            assert!(ended.err().contains(told), "{place}: {ended}");
+        }
+        let ended = bundle.run(place, ["--polecat-hostname"]).exits(125);
+        assert!(
+            ended.err().contains("hostname: the option wants a value"),
+            "{place}: {ended}"
+        );
+    }
+}
+
+#[test]
+fn they_are_signed_and_shown() {
+    if skip(&BUSYBOX_NEEDS) {
+        return;
+    }
+    let bundle = NAMED.get();
+    let scratch = Scratch::new();
+    let polecat = Polecat::new(&scratch);
+    let shown = polecat.run(["inspect".as_ref(), "--json".as_ref(), bundle.path().as_os_str()]);
+    let manifest = &shown.json()["manifest"];
+    assert_eq!(manifest["isolation"]["options"][0], "hostname=packed");
+    assert_eq!(manifest["requires"][0], "isolation-options");
+    let own = bundle.run(Place::UserUnpack, ["--polecat-inspect"]).exits(0);
+    assert!(own.out().contains("hostname=packed"), "{own}");
+    let help = bundle.run(Place::UserUnpack, ["--polecat-help"]).exits(0);
+    assert!(help.out().contains("\n  --polecat-hostname NAME\n"), "{help}");
+}
+
+#[test]
+fn a_packer_refuses_what_a_start_would() {
+    if skip(&BUSYBOX_NEEDS) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let root = busybox(&scratch);
+    let polecat = Polecat::new(&scratch);
+    let output = scratch.join("x.run");
+    for (option, told) in [
+        ("--hostname=a b", "--hostname=a b: expected"),
+        ("--hostname=", "--hostname=: expected"),
+    ] {
+        let words = [
+            option.as_ref(),
+            "-o".as_ref(),
+            output.as_os_str(),
+            root.as_ref(),
+            "sh".as_ref(),
+        ];
+        let ended = polecat.run(words).exits(2);
+        assert!(ended.err().contains(told), "{ended}");
+        assert!(!output.exists());
+    }
+}
+
+#[test]
+fn a_directory_runs_with_them_too() {
+    if skip(&BUSYBOX_NEEDS) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let root = busybox(&scratch);
+    let root = root.to_str().expect("text");
+    let polecat = Polecat::new(&scratch);
+    let options = [
+        "run",
+        "--hostname",
+        "box",
+        "--env",
+        "A=b",
+        "--workdir",
+        "/bin",
+        "--contain",
+    ];
+    let ended = polecat.run(options.into_iter().chain([root, "sh", "-c", LOOK, "sh", "--contain"]));
+    assert_eq!(ended.exits(0).out(), "box b /bin --contain\n");
+    let ended = polecat.run(["run", root, "sh", "-c", "kill -9 $$"]);
+    assert_eq!(ended.signal(), Some(Signal::SIGKILL), "{ended}");
+    let ended = polecat.run(["run", root, "no-such-program"]).exits(5);
+    assert!(ended.err().contains("no-such-program"), "{ended}");
+}
