@@ -2,7 +2,7 @@
 //! the host adds to it, and a way to write.
 
 use std::fmt;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -25,6 +25,7 @@ use crate::root::pivot::HOST;
 use crate::root::plan::{self, Inputs, Plan};
 use crate::root::survey::{Survey, SurveyError};
 use crate::root::tree::TreeError;
+use crate::sys::detached_mount;
 
 /// Where the new root is, before it is the root.
 pub(crate) const NEW_ROOT: &str = "/new";
@@ -38,6 +39,8 @@ pub(crate) struct Climber<'a> {
     pub(crate) socket: &'a InitEnd,
     /// The monitor gives the image a loop device meanwhile.
     pub(crate) attached: bool,
+    /// A mount that another start left.
+    pub(crate) kept: Option<&'a OwnedFd>,
     pub(crate) trace: Trace,
 }
 
@@ -126,6 +129,10 @@ impl Climber<'_> {
                 Some(attached) => Ok(attached.mount(&dev, lower)?),
                 None => Ok(kernel_loop::mount(image, &dev, lower)?),
             },
+            (Rung::Kept, Source::Image(_)) => {
+                let mount = self.kept.ok_or(RungError::Kept(Errno::EBADF))?;
+                detached_mount::attach(mount, lower).map_err(RungError::Kept)
+            }
             (_, Source::Image(_)) => {
                 let connection = fuse::mount(&dev, lower, self.owner)?;
                 let sent = self.socket.send(&FromInit::Serve, Some(connection.as_fd()));
@@ -194,6 +201,8 @@ pub(crate) enum RungError {
     /// The image server is not there: it could not be started, or has ended. The monitor knows why.
     Unserved,
     Layer(TreeError),
+    /// The mount that another start left.
+    Kept(Errno),
     /// The tmpfs to unpack into.
     Tmpfs(Errno),
     Overlay(Errno),
@@ -273,6 +282,7 @@ impl fmt::Display for RungError {
             Self::Survey(error) => error.fmt(f),
             Self::Unserved => f.write_str("nobody serves the image"),
             Self::Layer(error) => error.fmt(f),
+            Self::Kept(errno) => write!(f, "attach the kept mount: {}", errno.desc()),
             Self::Tmpfs(errno) => write!(f, "mount a tmpfs to unpack into: {}", errno.desc()),
             Self::Overlay(errno) => write!(f, "mount an overlay on the image: {}", errno.desc()),
             Self::Server(errno) => write!(f, "ask the monitor to serve the image: {}", errno.desc()),

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 
 use crate::ladder::Rung;
+use crate::options;
 
 /// Takes one rung of the ladder alone: `loop`, `fuse` or `unpack`.
 pub const MOUNT: &str = "POLECAT_MOUNT";
@@ -14,8 +15,11 @@ pub const MISSES: &str = "POLECAT_MISSES";
 /// `1`: says on stderr what was tried.
 pub const DEBUG: &str = "POLECAT_DEBUG";
 
+/// How many seconds a mount of the image is kept for the next start; 0: none. See [`crate::keep`].
+pub const KEEP: &str = "POLECAT_KEEP";
+
 /// Variables that shape a run, and that the app does not get.
-pub const VARIABLES: [&str; 4] = [MOUNT, CONTAIN, DEBUG, MISSES];
+pub const VARIABLES: [&str; 5] = [MOUNT, CONTAIN, DEBUG, MISSES, KEEP];
 
 /// What the caller asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub struct Control {
     pub contain: bool,
     /// Say what was tried.
     pub debug: bool,
+    /// Seconds to keep a mount.
+    pub keep: Option<u32>,
     /// Options as words, see [`crate::options`]: over the bundle's own.
     pub options: Vec<OsString>,
 }
@@ -41,6 +47,7 @@ impl Control {
             mount: set(MOUNT).map(|value| rung(&value)).transpose()?,
             contain: set(CONTAIN).map_or(Ok(false), |value| switch(CONTAIN, &value))?,
             debug: set(DEBUG).map_or(Ok(false), |value| switch(DEBUG, &value))?,
+            keep: set(KEEP).map(|value| seconds(&value)).transpose()?,
             options: Vec::new(),
         })
     }
@@ -52,6 +59,14 @@ fn rung(value: &OsStr) -> Result<Rung, ControlError> {
         variable: MOUNT,
         value: value.to_owned(),
         expected: "loop, fuse or unpack",
+    })
+}
+
+fn seconds(value: &OsStr) -> Result<u32, ControlError> {
+    options::seconds(value).map_err(|expected| ControlError {
+        variable: KEEP,
+        value: value.to_owned(),
+        expected,
     })
 }
 
@@ -116,7 +131,7 @@ mod tests {
     #[test]
     fn values_that_mean_something() {
         let none = Control::default;
-        let cases: [(&[(&str, &str)], Control); 8] = [
+        let cases: [(&[(&str, &str)], Control); 9] = [
             (&[], none()),
             (&[("POLECAT_MOUNT", "")], none()),
             (
@@ -151,6 +166,13 @@ mod tests {
                 &[("POLECAT_CONTAIN", "0"), ("POLECAT_DEBUG", "1")],
                 Control { debug: true, ..none() },
             ),
+            (
+                &[("POLECAT_KEEP", "60")],
+                Control {
+                    keep: Some(60),
+                    ..none()
+                },
+            ),
             (&[("POLECAT_VERIFY", "0")], none()),
         ];
         for (variables, control) in cases {
@@ -166,6 +188,7 @@ mod tests {
             ("POLECAT_MOUNT", "LOOP"),
             ("POLECAT_CONTAIN", "yes"),
             ("POLECAT_DEBUG", "2"),
+            ("POLECAT_KEEP", "1h"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
             assert_eq!((error.variable, error.value.to_str()), (name, Some(value)));

@@ -58,6 +58,7 @@ impl Job {
     ) -> Result<Self, OptionFault> {
         let mut options = Options::read(&isolation.options)?;
         options.contain |= isolation.contain;
+        options.keep = control.keep.or(options.keep);
         options.extend(&control.options)?;
         options.contain |= control.contain;
         Ok(Self {

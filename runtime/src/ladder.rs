@@ -22,6 +22,8 @@ pub enum Rung {
     Fuse,
     /// Files in a tmpfs of the namespace, each block checked when it is unpacked.
     Unpack,
+    /// A mount that another start left: see [`crate::keep`].
+    Kept,
     /// A directory that is there already, unverified. Never for a bundle.
     Directory,
 }
@@ -42,6 +44,7 @@ impl Rung {
             Self::Loop => "loop",
             Self::Fuse => "fuse",
             Self::Unpack => "unpack",
+            Self::Kept => "kept",
             Self::Directory => "directory",
         }
     }
@@ -130,6 +133,8 @@ mod tests {
         for rung in [Loop, Fuse, Unpack] {
             assert_eq!(Rung::from_name(rung.name()), Some(rung));
         }
-        assert_eq!(Rung::from_name(Directory.name()), None);
+        for rung in [Rung::Kept, Directory] {
+            assert_eq!(Rung::from_name(rung.name()), None);
+        }
     }
 }

@@ -38,6 +38,7 @@ pub mod error;
 pub mod exit;
 pub mod host;
 pub mod image;
+pub mod keep;
 pub mod ladder;
 pub mod limits;
 pub mod options;

@@ -14,6 +14,7 @@ use crate::host::Facts;
 use crate::image::VerifiedImage;
 use crate::image::kernel_loop::Attached;
 use crate::job::{Job, Source};
+use crate::keep;
 use crate::process::clone::clone_init;
 use crate::process::control_socket::MonitorEnd;
 use crate::process::message::ToInit;
@@ -86,9 +87,13 @@ pub(crate) fn supervise(job: Job, observer: Option<impl Observer>) -> Result<End
     let failed = |step| move |errno| Error::Monitor { step, errno };
     let callers = signals::take_over().map_err(failed("block signals"))?;
     let planned = Planned::new(job, Facts::probe()?);
+    let kept = planned
+        .wish()
+        .and_then(|wish| keep::obtain(&wish, planned.host(), planned.trace()));
+    let mut planned = planned.with(kept);
     let foreground = Foreground::note(planned.has_terminal());
     let (monitor_end, init_end) = control_socket::pair().map_err(failed("make a socket"))?;
-    let init = match clone_init(planned.needs_user_namespace())? {
+    let init = match clone_init(planned.makes_user_namespace())? {
         Fork::Child => {
             drop(monitor_end);
             init::run(planned, init_end, &callers, observer)
@@ -108,6 +113,7 @@ pub(crate) fn supervise(job: Job, observer: Option<impl Observer>) -> Result<End
         service: planned.service(),
         foreground,
         trace: planned.trace(),
+        kept: planned.take_connection(),
         run: Running::default(),
     };
     let observed = monitor.watch().map_err(failed("supervise the app"))?;

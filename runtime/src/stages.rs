@@ -19,6 +19,7 @@ use crate::exit;
 use crate::host::Facts;
 use crate::image::{OwnerMap, VerifiedImage};
 use crate::job::Job;
+use crate::keep::{Connection, Kept, Wish};
 use crate::ladder::{self, Rung, Situation};
 use crate::limits::{self, CallersLimit, LimitError};
 use crate::process::app::{Program, suspend_umask};
@@ -35,6 +36,7 @@ pub(crate) struct Planned {
     job: Job,
     host: Facts,
     rungs: Vec<Rung>,
+    kept: Option<Kept>,
 }
 
 impl Planned {
@@ -45,12 +47,56 @@ impl Planned {
             image,
             forced: job.control.mount,
         });
-        Self { job, host, rungs }
+        Self {
+            job,
+            host,
+            rungs,
+            kept: None,
+        }
     }
 
-    /// Whether a user namespace is needed.
-    pub(crate) fn needs_user_namespace(&self) -> bool {
+    /// What this start wants of a kept mount. None where it is not to have one.
+    pub(crate) fn wish(&self) -> Option<Wish> {
+        let seconds = self.job.options.keep;
+        // A small image is unpacked in less time than a layer over a mount takes.
+        let at_once = self.rungs.first() == Some(&Rung::Unpack);
+        if self.job.control.mount.is_some() || seconds == Some(0) || at_once {
+            return None;
+        }
+        Some(Wish {
+            service: self.service()?,
+            rungs: self.rungs.clone(),
+            seconds,
+        })
+    }
+
+    /// The same with a kept mount, which then is the first rung. This process has joined its user namespace.
+    pub(crate) fn with(mut self, kept: Option<Kept>) -> Self {
+        if kept.is_some() {
+            self.rungs.insert(0, Rung::Kept);
+        }
+        self.kept = kept;
+        self
+    }
+
+    /// Says when a kept mount fails.
+    pub(crate) fn take_connection(&mut self) -> Option<Connection> {
+        self.kept.take().map(|kept| kept.connection)
+    }
+
+    /// The caller and the machine.
+    pub(crate) fn host(&self) -> &Facts {
+        &self.host
+    }
+
+    /// Whether the app's root is built in a user namespace.
+    fn needs_user_namespace(&self) -> bool {
         !self.host.privileged
+    }
+
+    /// Whether that has to be made: a kept mount brings its own.
+    pub(crate) fn makes_user_namespace(&self) -> bool {
+        self.needs_user_namespace() && self.kept.is_none()
     }
 
     /// Whether stdin, stdout or stderr is a terminal.
@@ -83,7 +129,7 @@ impl Planned {
 
     /// Init's part of the recipe.
     pub(crate) fn build(self, socket: &InitEnd) -> Result<(Rooted, Confinement, Program), StageError> {
-        let entered = Entered::enter(&self.host)?;
+        let entered = Entered::enter(&self.host, self.makes_user_namespace())?;
         self.name_host()?;
         let mounted = entered.mount(&self, socket)?;
         let program = self.compose(&mounted)?;
@@ -132,8 +178,8 @@ pub(crate) struct Entered {
 }
 
 impl Entered {
-    fn enter(host: &Facts) -> Result<Self, StageError> {
-        if !host.privileged {
+    fn enter(host: &Facts, new_user_namespace: bool) -> Result<Self, StageError> {
+        if new_user_namespace {
             userns::map_ids(
                 IdMap {
                     inside: 0,
@@ -170,6 +216,7 @@ impl Entered {
             inputs,
             socket,
             attached: planned.looped().is_some(),
+            kept: planned.kept.as_ref().map(|kept| &kept.mount),
             trace: planned.trace(),
         };
         climber.climb(&planned.rungs).map_err(StageError::Climb)

@@ -17,6 +17,7 @@ In front of the program's arguments, where -- ends them:
   --polecat-inspect      print what the bundle says of itself, and which keys signed that
   --polecat-verify       check this executable, the signatures, and every block of the image
   --polecat-extract DIR  write the program's files into DIR, which is empty or made
+  --polecat-release      let go of a mount of this bundle that was kept for the next start
   --polecat-entry NAME   start the program that is called NAME
   --polecat-misses       run the program, and print at its end on stderr which files it looked for in vain that were there when it
                          was packed
@@ -34,6 +35,7 @@ Variables:
   POLECAT_MOUNT    loop, fuse or unpack: the only way in which the image may be mounted
   POLECAT_CONTAIN  1: share no files and no environment with the program
   POLECAT_DEBUG    1: say on stderr what is tried, and why it is left
+  POLECAT_KEEP     seconds: keep the mounted image so long for the next start; 0: keep none, and use none that is kept
   POLECAT_MISSES   a file to write what --polecat-misses prints to, for `polecat pack --add-misses`
 
 Exit status: the program's. If a signal killed it, so is this process. Besides:
@@ -65,6 +67,8 @@ pub(crate) enum Request {
     Inspect,
     /// Check everything.
     Verify,
+    /// Let go of a kept mount.
+    Release,
     /// Unpack the image into this directory.
     Extract(OsString),
     /// Run a program.
@@ -101,6 +105,7 @@ pub(crate) fn request(arguments: impl Iterator<Item = OsString>) -> Result<Reque
             (name, None) if name == "inspect" => return Ok(Request::Inspect),
             (name, None) if name == "verify" => return Ok(Request::Verify),
             (name, Some(target)) if name == "extract" => return extract(target, &run.arguments),
+            (name, None) if name == "release" => return Ok(Request::Release),
             (name, None) if name == "misses" => run.misses = true,
             (name, Some(entry)) if name == "entry" => run.entry = Some(entry.to_owned()),
             (name, _) if Flag::named(name).is_some() => run.options.push(word),

@@ -20,7 +20,9 @@ use error::Error;
 use misses::Misses;
 use runtime::control::Control;
 use runtime::exit::{self, End};
+use runtime::host::Facts;
 use runtime::image::{OwnerMap, unpack};
+use runtime::keep;
 use runtime::verify::{Opened, Verified};
 
 fn main() {
@@ -35,6 +37,7 @@ fn serve(request: Result<Request, Error>) -> Result<End, Error> {
         Request::Help => print(&help()),
         Request::Inspect => print(&inspect::text(&verified()?)),
         Request::Verify => verify(&verified()?),
+        Request::Release => release(&verified()?),
         Request::Extract(target) => extract(&verified()?, target.as_ref()),
         Request::Run(asked) => run(asked),
     }
@@ -95,6 +98,16 @@ fn verify(verified: &Verified) -> Result<End, Error> {
 fn extract(verified: &Verified, target: &Path) -> Result<End, Error> {
     unpack::unpack(&verified.image(), target, owner())?;
     Ok(End::Exited(0))
+}
+
+/// Programs that run on the mount keep it; for the next start it is gone.
+fn release(verified: &Verified) -> Result<End, Error> {
+    let host = Facts::probe().map_err(runtime::error::Error::from)?;
+    let released = keep::release(verified, &host).map_err(|errno| runtime::error::Error::Monitor {
+        step: "talk to the holder of the kept mount",
+        errno,
+    })?;
+    print(if released { "released\n" } else { "nothing is kept\n" })
 }
 
 /// Only root can give files away.

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, OnceLock};
 
-use bundle::hash_tree::Verifier;
+use bundle::hash_tree::{BlockDigest, Verifier};
 use bundle::layout::{BLOCK_LENGTH, BLOCK_SIZE};
 use bundle::manifest::{Manifest, ManifestError};
 
@@ -28,6 +28,7 @@ struct Shared {
     file: Arc<File>,
     offset: u64,
     length: u64,
+    root_digest: BlockDigest,
     verifier: Verifier,
     failure: OnceLock<CheckError>,
 }
@@ -36,21 +37,18 @@ impl VerifiedImage {
     /// The image that `manifest`, whose signature was checked, vouches for in `file`.
     pub(crate) fn new(file: Arc<File>, manifest: &Manifest) -> Result<Self, ManifestError> {
         let (image, tree) = (&manifest.image, &manifest.hash_tree);
-        let verifier = Verifier::new(
-            tree.root_digest_bytes()?,
-            &tree.salt_bytes()?,
-            image.length / BLOCK_SIZE,
-            tree.offset,
-        )
-        .map_err(|_| ManifestError::Value {
-            field: "image.length",
-            expected: "what a hash tree can be over",
-        })?;
+        let root_digest = tree.root_digest_bytes()?;
+        let verifier = Verifier::new(root_digest, &tree.salt_bytes()?, image.length / BLOCK_SIZE, tree.offset)
+            .map_err(|_| ManifestError::Value {
+                field: "image.length",
+                expected: "what a hash tree can be over",
+            })?;
         Ok(Self {
             shared: Arc::new(Shared {
                 file,
                 offset: image.offset,
                 length: image.length,
+                root_digest,
                 verifier,
                 failure: OnceLock::new(),
             }),
@@ -66,6 +64,12 @@ impl VerifiedImage {
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.shared.offset
+    }
+
+    /// Root digest of the hash tree over the image.
+    #[must_use]
+    pub fn root_digest(&self) -> BlockDigest {
+        self.shared.root_digest
     }
 
     /// Length of the image in bytes, a multiple of 4096.

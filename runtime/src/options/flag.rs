@@ -39,6 +39,13 @@ pub const FLAGS: &[Flag] = &[
         set: |options, text| value::hostname(text).map(|name| options.hostname = Some(name)),
     },
     Flag {
+        name: "keep",
+        value: Some("SECONDS"),
+        help: "Keep the mounted image so long for the next start; 0: keep none, and use none that is kept",
+        packed: true,
+        set: |options, text| value::seconds(text).map(|seconds| options.keep = Some(seconds)),
+    },
+    Flag {
         name: "workdir",
         value: Some("DIR"),
         help: "Start the program in this directory of the inside",

@@ -13,6 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 
 pub use fault::OptionFault;
 pub use flag::{FLAGS, Flag};
+pub(crate) use value::seconds;
 
 /// What all options of a caller begin with, in front of a bundle's own arguments.
 pub const PREFIX: &str = "--polecat-";
@@ -24,6 +25,9 @@ pub struct Options {
     pub contain: bool,
     /// What gethostname(2) gives inside; none: the host's.
     pub hostname: Option<String>,
+    /// How long a mount of the image is kept for the next start, in seconds; 0: no mount is kept or used. None: one that is there is
+    /// used.
+    pub keep: Option<u32>,
     /// Working directory inside, over the manifest's.
     pub workdir: Option<String>,
     /// `NAME=VALUE`, over the caller's and the manifest's.

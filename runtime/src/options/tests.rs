@@ -32,6 +32,9 @@ fn words_that_mean_nothing() {
         ("workdir=/a/../b", "expected an absolute path"),
         ("env==x", "expected NAME=VALUE"),
         ("env=x", "expected NAME=VALUE"),
+        ("keep=-1", "expected seconds"),
+        ("keep=1000001", "expected seconds"),
+        ("keep=1h", "expected seconds"),
     ] {
         let fault = Options::read([word]).unwrap_err();
         assert!(fault.to_string().contains(told), "{word}: {fault}");

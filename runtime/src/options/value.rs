@@ -8,6 +8,9 @@ use super::flag::Expected;
 /// What a switch is that stands alone.
 pub(super) const ON: &str = "yes";
 
+/// The longest time that is kept: eleven days.
+const LONGEST_TIME: u32 = 1_000_000;
+
 /// Longest name of a host, gethostname(2).
 const LONGEST_HOSTNAME: usize = 64;
 
@@ -18,6 +21,14 @@ pub(super) fn switch(text: &OsStr) -> Result<bool, Expected> {
         Some("no") => Ok(false),
         _ => Err("yes or no"),
     }
+}
+
+/// A number of seconds.
+pub(crate) fn seconds(text: &OsStr) -> Result<u32, Expected> {
+    text.to_str()
+        .and_then(|text| text.parse().ok())
+        .filter(|seconds| *seconds <= LONGEST_TIME)
+        .ok_or("seconds, at most 1000000")
 }
 
 /// A name of a host: letters, digits, hyphens and dots, hostname(7).

@@ -117,7 +117,45 @@ impl AsFd for InitEnd {
 }
 
 fn send(socket: &OwnedFd, packet: &[u8], descriptor: Option<BorrowedFd<'_>>, flags: MsgFlags) -> Result<(), Errno> {
-    let numbers: Vec<RawFd> = descriptor.iter().map(AsRawFd::as_raw_fd).collect();
+    send_with(socket, packet, descriptor.as_slice(), flags)
+}
+
+/// A packet as it comes, for those with messages of their own.
+#[derive(Debug)]
+pub(crate) enum Packet {
+    /// Its bytes, and the descriptors that came with it.
+    Message(Vec<u8>, Vec<OwnedFd>),
+    /// Nothing at the moment, or not for as long as the socket waits.
+    Nothing,
+    /// The other end is gone.
+    Closed,
+}
+
+/// Sends `packet`, and with it copies of at most two `descriptors`.
+pub(crate) fn send_packet(socket: &OwnedFd, packet: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    send_with(socket, packet, descriptors, MsgFlags::empty())
+}
+
+/// Takes the next packet; `wait`: and waits for it.
+pub(crate) fn receive_packet(socket: &OwnedFd, wait: bool) -> Result<Packet, Errno> {
+    let flags = if wait {
+        MsgFlags::empty()
+    } else {
+        MsgFlags::MSG_DONTWAIT
+    };
+    loop {
+        match receive_with(socket, flags) {
+            Err(Errno::EINTR) if wait => {}
+            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(Packet::Nothing),
+            Err(Errno::ECONNRESET) => return Ok(Packet::Closed),
+            Ok((bytes, _)) if bytes.is_empty() => return Ok(Packet::Closed),
+            result => return result.map(|(bytes, descriptors)| Packet::Message(bytes, descriptors)),
+        }
+    }
+}
+
+fn send_with(socket: &OwnedFd, packet: &[u8], descriptors: &[BorrowedFd<'_>], flags: MsgFlags) -> Result<(), Errno> {
+    let numbers: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&numbers)];
     let rights = if numbers.is_empty() { &[][..] } else { &rights[..] };
     let flags = flags | MsgFlags::MSG_NOSIGNAL;
@@ -130,15 +168,24 @@ fn send(socket: &OwnedFd, packet: &[u8], descriptor: Option<BorrowedFd<'_>>, fla
 }
 
 fn receive<M>(socket: &OwnedFd, decode: impl Fn(&[u8]) -> Option<M>) -> Result<Received<M>, Errno> {
+    match receive_packet(socket, false)? {
+        Packet::Nothing => Ok(Received::Nothing),
+        Packet::Closed => Ok(Received::Closed),
+        Packet::Message(bytes, mut descriptors) => {
+            // Both ends are this program: what cannot be decoded was damaged by somebody else.
+            let message = decode(&bytes).ok_or(Errno::EBADMSG)?;
+            Ok(Received::Message(message, descriptors.pop()))
+        }
+    }
+}
+
+/// A packet, empty at the end of all, and its descriptors.
+fn receive_with(socket: &OwnedFd, flags: MsgFlags) -> Result<(Vec<u8>, Vec<OwnedFd>), Errno> {
     let mut packet = [0; LONGEST];
     let mut slices = [IoSliceMut::new(&mut packet)];
-    let mut space = cmsg_space!(RawFd);
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-    let received = match recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut space), flags) {
-        Err(Errno::EAGAIN | Errno::EINTR) => return Ok(Received::Nothing),
-        Err(Errno::ECONNRESET) => return Ok(Received::Closed),
-        result => result?,
-    };
+    let mut space = cmsg_space!([RawFd; 2]);
+    let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
+    let received = recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut space), flags)?;
     let mut descriptors = Vec::new();
     match received.cmsgs() {
         Ok(messages) => {
@@ -153,12 +200,7 @@ fn receive<M>(socket: &OwnedFd, decode: impl Fn(&[u8]) -> Option<M>) -> Result<R
         Err(errno) => return Err(errno),
     }
     let length = received.bytes;
-    if length == 0 {
-        return Ok(Received::Closed);
-    }
-    // Both ends are this program: what cannot be decoded was damaged by somebody else.
-    let message = decode(&packet[..length]).ok_or(Errno::EBADMSG)?;
-    Ok(Received::Message(message, descriptors.pop()))
+    Ok((packet.get(..length).unwrap_or_default().to_vec(), descriptors))
 }
 
 #[cfg(test)]

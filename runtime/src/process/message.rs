@@ -92,10 +92,11 @@ impl FromInit {
 }
 
 fn rung(name: &[u8]) -> Option<Rung> {
-    if name == Rung::Directory.name().as_bytes() {
-        return Some(Rung::Directory);
-    }
-    Rung::from_name(std::str::from_utf8(name).ok()?)
+    let name = std::str::from_utf8(name).ok()?;
+    let unforced = [Rung::Directory, Rung::Kept]
+        .into_iter()
+        .find(|rung| rung.name() == name);
+    unforced.or_else(|| Rung::from_name(name))
 }
 
 impl ToInit {

@@ -16,6 +16,7 @@ use super::signals;
 use super::terminal::Foreground;
 use crate::debug::Trace;
 use crate::exit;
+use crate::keep::{Connection, News};
 use crate::ladder::Rung;
 use crate::sys::process::{self, Change};
 
@@ -32,6 +33,8 @@ pub(crate) struct Monitor {
     pub(crate) service: Option<Service>,
     pub(crate) foreground: Foreground,
     pub(crate) trace: Trace,
+    /// To the holder of a kept mount.
+    pub(crate) kept: Option<Connection>,
     pub(crate) run: Running,
 }
 
@@ -56,6 +59,7 @@ impl Monitor {
             // Init's last words come before its end.
             self.read_socket()?;
             self.read_signals()?;
+            self.read_kept()?;
             self.stop()?;
         }
         self.read_socket()?;
@@ -68,13 +72,17 @@ impl Monitor {
     }
 
     fn wait(&self, timeout: PollTimeout) -> Result<bool, Errno> {
-        let mut ready = [
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
-        ];
+        let mut ready = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
         // The socket of an init that has ended is ready for ever.
-        let count = if self.run.observed.init.is_some() { 1 } else { 2 };
-        match poll(&mut ready[..count], timeout) {
+        if self.run.observed.init.is_none() {
+            ready.push(PollFd::new(self.socket.as_fd(), PollFlags::POLLIN));
+            ready.extend(
+                self.kept
+                    .iter()
+                    .map(|kept| PollFd::new(kept.as_fd(), PollFlags::POLLIN)),
+            );
+        }
+        match poll(&mut ready, timeout) {
             Ok(0) => Ok(false),
             Ok(_) | Err(Errno::EINTR) => Ok(true),
             Err(errno) => Err(errno),
@@ -89,6 +97,27 @@ impl Monitor {
                 Received::Closed => return self.reap_init(),
             }
         }
+    }
+
+    /// What the holder of a kept mount says, as the server's own words: a block that was not signed is told at the end, and the end of
+    /// the server is that of the run.
+    fn read_kept(&mut self) -> Result<(), Errno> {
+        match self.kept.as_ref().map_or(Ok(News::None), Connection::news)? {
+            News::None => return Ok(()),
+            News::Alone => {}
+            News::Failed(failure) => {
+                let unverified = failure.status == exit::UNVERIFIED;
+                let needed = self.run.rung == Some(Rung::Kept);
+                if unverified || needed {
+                    self.run.observed.image = Some(failure);
+                }
+                if needed && !unverified {
+                    self.kill(self.init)?;
+                }
+            }
+        }
+        self.kept = None;
+        Ok(())
     }
 
     fn hear(&mut self, message: FromInit, descriptor: Option<OwnedFd>) -> Result<(), Errno> {

@@ -71,6 +71,12 @@ pub(crate) fn not_started(errno: Errno) -> Failure {
     )
 }
 
+/// The words for a server that has ended and said nothing.
+pub(crate) fn ended() -> Failure {
+    let hint = Some("set POLECAT_MOUNT=unpack, which needs no server".to_owned());
+    Failure::of(&"the image server ended before the app did", hint, exit::FAILED)
+}
+
 fn serve(service: Service, connection: OwnedFd, report: &File, monitor: Pid, socket: &mut MonitorEnd) -> ! {
     let served = prepare(monitor, socket, report).map(|()| {
         let Ok(at_once) = report.try_clone() else {

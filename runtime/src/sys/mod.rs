@@ -2,6 +2,7 @@
 
 pub mod auxv;
 pub mod descriptor;
+pub mod detached_mount;
 pub mod disposition;
 pub mod loop_device;
 pub mod mount_attribute;

@@ -91,7 +91,7 @@ pub fn serve_reporting(
         None => ServeError::Image(error),
     })?;
     let connection = fd.try_clone().map_err(ServeError::Connection)?;
-    let server = server::Server::new(files::Files::new(squashfs, owner), connection, report);
+    let server = server::Server::new(files::Files::new(squashfs, owner), connection, Box::new(report));
     let mut config = Config::default();
     config.acl = SessionACL::All;
     let ended = Session::from_fd(server, fd, config.acl, config).and_then(Session::run);

@@ -32,9 +32,12 @@ const WANTED: InitFlags = InitFlags::FUSE_DO_READDIRPLUS
     .union(InitFlags::FUSE_CACHE_SYMLINKS)
     .union(InitFlags::FUSE_EXPLICIT_INVAL_DATA);
 
+/// Is told of the first block that is not what was signed.
+pub(super) type Report = Box<dyn Fn(&CheckError) + Send + Sync>;
+
 /// An image as a FUSE file system.
-pub(super) struct Server<R> {
-    shared: Arc<Shared<R>>,
+pub(super) struct Server {
+    shared: Arc<Shared>,
     workers: Workers,
     /// The kernel does without OPEN once it was told `ENOSYS`, and keeps the cache.
     open_is_optional: bool,
@@ -43,13 +46,13 @@ pub(super) struct Server<R> {
 }
 
 /// What the workers use as well.
-struct Shared<R> {
+struct Shared {
     files: Files,
-    report: R,
+    report: Report,
     reported: Once,
 }
 
-impl<R: Fn(&CheckError)> Shared<R> {
+impl Shared {
     /// Tells the one who started the server, once, that a block was not what was signed. After the reply, so that the
     /// reader does not wait for whatever comes of it.
     fn report_failure(&self) {
@@ -59,9 +62,9 @@ impl<R: Fn(&CheckError)> Shared<R> {
     }
 }
 
-impl<R: Fn(&CheckError) + Send + Sync + 'static> Server<R> {
+impl Server {
     /// A server for `files`; `connection` is the descriptor that requests come from.
-    pub(super) fn new(files: Files, connection: OwnedFd, report: R) -> Self {
+    pub(super) fn new(files: Files, connection: OwnedFd, report: Report) -> Self {
         Self {
             shared: Arc::new(Shared {
                 files,
@@ -79,7 +82,7 @@ impl<R: Fn(&CheckError) + Send + Sync + 'static> Server<R> {
     }
 }
 
-impl<R: Fn(&CheckError) + Send + Sync + 'static> Filesystem for Server<R> {
+impl Filesystem for Server {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
         let offered = config.capabilities();
         self.open_is_optional = offered.contains(InitFlags::FUSE_NO_OPEN_SUPPORT);

@@ -1,0 +1,157 @@
+//! A start that looks for a kept mount.
+
+use std::fmt;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::{PeerCredentials, ReceiveTimeout};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, connect, getsockopt, setsockopt, socket};
+use nix::sys::time::{TimeVal, TimeValLike};
+use nix::unistd::{getgid, getuid};
+
+use super::address::Address;
+use super::note::{FromHolder, ToHolder};
+use crate::process::control_socket::{Packet, receive_packet, send_packet};
+use crate::process::message::Failure;
+
+/// How long a holder may take to answer, in seconds: it does nothing else. One that was stopped must not stop every start.
+const PATIENCE: i64 = 1;
+
+/// The holder gave all that a start needs.
+#[derive(Debug)]
+pub(super) struct Visit {
+    pub(super) mount: OwnedFd,
+    pub(super) user_namespace: Option<OwnedFd>,
+    pub(super) connection: Connection,
+}
+
+/// A connection to the holder. It counts as a guest as long as this is open.
+#[derive(Debug)]
+pub(crate) struct Connection(OwnedFd);
+
+/// What came from the holder after the mount.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// Nothing.
+    None,
+    /// The image failed.
+    Failed(Failure),
+    /// The holder is gone. The mount stays with those who have it.
+    Alone,
+}
+
+impl Connection {
+    /// Looks, without waiting.
+    pub(crate) fn news(&self) -> Result<News, Errno> {
+        match receive_packet(&self.0, false)? {
+            Packet::Nothing => Ok(News::None),
+            Packet::Closed => Ok(News::Alone),
+            Packet::Message(bytes, _) => match FromHolder::decode(&bytes) {
+                Some(FromHolder::Failed(failure)) => Ok(News::Failed(failure)),
+                Some(_) | None => Err(Errno::EBADMSG),
+            },
+        }
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Asks the holder at `address` for a copy of its mount. None where nobody listens, or not any more.
+pub(super) fn visit(address: &Address, seconds: Option<u32>) -> Result<Option<Visit>, VisitError> {
+    let Some(connection) = call(address)? else {
+        return Ok(None);
+    };
+    match ask(&connection, ToHolder::Mount(seconds))? {
+        Some((FromHolder::Mount, descriptors)) => {
+            let mut descriptors = descriptors.into_iter();
+            let mount = descriptors.next().ok_or(VisitError::Talk(Errno::EMFILE))?;
+            Ok(Some(Visit {
+                mount,
+                user_namespace: descriptors.next(),
+                connection: Connection(connection),
+            }))
+        }
+        Some((FromHolder::Failed(_) | FromHolder::Released, _)) => Err(VisitError::Talk(Errno::EBADMSG)),
+        None => Ok(None),
+    }
+}
+
+/// Asks the holder to end. False where there is none.
+pub(super) fn release(address: &Address) -> Result<bool, VisitError> {
+    let Some(connection) = call(address)? else {
+        return Ok(false);
+    };
+    Ok(matches!(
+        ask(&connection, ToHolder::Release)?,
+        Some((FromHolder::Released, _))
+    ))
+}
+
+fn call(address: &Address) -> Result<Option<OwnedFd>, VisitError> {
+    let talk = VisitError::Talk;
+    let connection = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None).map_err(talk)?;
+    match connect(connection.as_raw_fd(), address.unix()) {
+        Err(Errno::ECONNREFUSED) => return Ok(None),
+        result => result.map_err(talk)?,
+    }
+    let holder = getsockopt(&connection, PeerCredentials).map_err(talk)?;
+    if (holder.uid(), holder.gid()) != (getuid().as_raw(), getgid().as_raw()) {
+        return Err(VisitError::Foreign { uid: holder.uid() });
+    }
+    setsockopt(&connection, ReceiveTimeout, &TimeVal::seconds(PATIENCE)).map_err(talk)?;
+    Ok(Some(connection))
+}
+
+/// A question and its answer; none where the holder is just ending.
+fn ask(connection: &OwnedFd, question: ToHolder) -> Result<Option<(FromHolder, Vec<OwnedFd>)>, VisitError> {
+    match send_packet(connection, &question.encode(), &[]) {
+        Err(Errno::EPIPE | Errno::ECONNRESET) => return Ok(None),
+        result => result.map_err(VisitError::Talk)?,
+    }
+    match receive_packet(connection, true).map_err(VisitError::Talk)? {
+        Packet::Closed => Ok(None),
+        Packet::Nothing => Err(VisitError::Silent),
+        Packet::Message(bytes, descriptors) => {
+            let answer = FromHolder::decode(&bytes).ok_or(VisitError::Talk(Errno::EBADMSG))?;
+            Ok(Some((answer, descriptors)))
+        }
+    }
+}
+
+/// Why a kept mount is not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum VisitError {
+    /// Somebody else listens where this user's holder would.
+    Foreign { uid: u32 },
+    /// The holder does not answer.
+    Silent,
+    /// The socket.
+    Talk(Errno),
+    /// The mount's user namespace.
+    Join(Errno),
+}
+
+impl VisitError {
+    pub(super) fn errno(self) -> Errno {
+        match self {
+            Self::Foreign { .. } => Errno::EACCES,
+            Self::Silent => Errno::ETIMEDOUT,
+            Self::Talk(errno) | Self::Join(errno) => errno,
+        }
+    }
+}
+
+impl fmt::Display for VisitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Foreign { uid } => write!(f, "user {uid} listens in its holder's place"),
+            Self::Silent => f.write_str("its holder does not answer"),
+            Self::Talk(errno) => write!(f, "talk to its holder: {}", errno.desc()),
+            Self::Join(errno) => write!(f, "join its user namespace: {}", errno.desc()),
+        }
+    }
+}
