@@ -54,6 +54,17 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// Says goodbye, and hears whether the image failed so far.
+    pub(crate) fn leave(self) -> Option<Failure> {
+        match ask(&self.0, ToHolder::Leave) {
+            Ok(Some((FromHolder::Failed(failure), _))) => Some(failure),
+            // A holder that is gone, or stopped, has nothing to say.
+            Ok(_) | Err(_) => None,
+        }
+    }
+}
+
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
@@ -75,7 +86,9 @@ pub(super) fn visit(address: &Address, seconds: Option<u32>) -> Result<Option<Vi
                 connection: Connection(connection),
             }))
         }
-        Some((FromHolder::Failed(_) | FromHolder::Released, _)) => Err(VisitError::Talk(Errno::EBADMSG)),
+        Some((FromHolder::Failed(_) | FromHolder::Left | FromHolder::Released, _)) => {
+            Err(VisitError::Talk(Errno::EBADMSG))
+        }
         None => Ok(None),
     }
 }

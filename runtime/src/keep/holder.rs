@@ -146,6 +146,10 @@ impl Holder {
                         stay.push(guest);
                     }
                 }
+                Some(ToHolder::Leave) => match send_packet(&guest, &FromHolder::Left.encode(), &[]) {
+                    // It did not wait.
+                    Ok(()) | Err(_) => {}
+                },
                 Some(ToHolder::Release) => {
                     // Whoever asked and did not wait is released all the same.
                     return send_packet(&guest, &FromHolder::Released.encode(), &[]).map_or(Ok(true), |()| Ok(true));

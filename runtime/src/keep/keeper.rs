@@ -63,7 +63,7 @@ pub(super) fn start(wish: &Wish, seconds: u32, host: &Facts, listener: OwnedFd) 
         Packet::Message(words, _) => match FromHolder::decode(&words) {
             Some(FromHolder::Mount) => Ok(()),
             Some(FromHolder::Failed(failure)) => Err(KeepError::Elsewhere(failure)),
-            Some(FromHolder::Released) | None => Err(KeepError::Ended),
+            Some(FromHolder::Left | FromHolder::Released) | None => Err(KeepError::Ended),
         },
         Packet::Nothing | Packet::Closed => Err(KeepError::Ended),
     }

@@ -64,6 +64,7 @@ impl Monitor {
         }
         self.read_socket()?;
         self.end_server()?;
+        self.leave_kept();
         if let Some((_, Some(failure))) = self.run.server_end.take() {
             self.note_unserved(failure);
         }
@@ -118,6 +119,15 @@ impl Monitor {
         }
         self.kept = None;
         Ok(())
+    }
+
+    /// Here the end of the mount is not to be waited for.
+    fn leave_kept(&mut self) {
+        let failure = self.kept.take().and_then(Connection::leave);
+        let unverified = failure.filter(|failure| failure.status == exit::UNVERIFIED);
+        if unverified.is_some() {
+            self.run.observed.image = unverified;
+        }
     }
 
     fn hear(&mut self, message: FromInit, descriptor: Option<OwnedFd>) -> Result<(), Errno> {
