@@ -8,7 +8,9 @@ use crate::stages::Rooted;
 use crate::userns::{self, UserNamespaceError};
 
 mod capabilities;
+pub mod landlock;
 mod no_new_privs;
+pub mod status;
 
 pub use capabilities::kept;
 
