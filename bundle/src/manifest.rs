@@ -4,6 +4,7 @@
 
 mod entry_point;
 mod object;
+mod seccomp;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -12,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash_tree::BlockDigest;
 pub use entry_point::EntryPoint;
-use object::{object, objects};
+use object::{object, object_if_any, objects};
+pub use seccomp::{Seccomp, SeccompArgument, SeccompPlace, SeccompRule};
 pub use validate::ManifestError;
 pub(crate) use validate::encode_hex;
 
@@ -137,9 +139,13 @@ pub struct Isolation {
     /// More of it, as words: `NAME` or `NAME=VALUE`. Only with [`ISOLATION_OPTIONS`] among [`Manifest::requires`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
+    /// What becomes of the program's system calls; none: the reader's own default. Only with [`ISOLATION_OPTIONS`] among
+    /// [`Manifest::requires`].
+    #[serde(default, deserialize_with = "object_if_any", skip_serializing_if = "Option::is_none")]
+    pub seccomp: Option<Seccomp>,
 }
 
-/// What a manifest requires that has [`Isolation::options`].
+/// What a manifest requires that has [`Isolation::options`] or [`Isolation::seccomp`].
 pub const ISOLATION_OPTIONS: &str = "isolation-options";
 
 impl Manifest {

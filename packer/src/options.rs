@@ -9,6 +9,9 @@ use std::ffi::{OsStr, OsString};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
+use bundle::manifest::Seccomp;
+use runtime::options::{FilterChoice, split};
+
 use crate::closure::{Extent, Locales, Request};
 use crate::evidence::EvidenceKind;
 use crate::image::ImageOptions;
@@ -63,6 +66,10 @@ pub struct PackOptions {
     pub contain: bool,
     /// Words of [`runtime::options`] that are fixed in the manifest.
     pub isolation: Vec<String>,
+    /// A file with a profile of system calls, which is still to be read.
+    pub seccomp_file: Option<PathBuf>,
+    /// The profile that is fixed in the manifest.
+    pub seccomp: Option<Seccomp>,
     /// Whether the bundle says why each path is in it.
     pub reasons: bool,
     /// A stub to use in the place of polecat's own.
@@ -193,6 +200,7 @@ impl Asked {
             .chain(&self.allow)
             .try_for_each(|pattern| check_pattern(pattern))?;
         self.env.iter().try_for_each(|variable| check_variable(variable))?;
+        let (isolation, seccomp_file) = isolation(&self.isolation)?;
         let workdir = self.workdir.as_deref().map(workdir).transpose()?;
         let reach = self.reach();
         Ok(PackOptions {
@@ -218,7 +226,9 @@ impl Asked {
             output,
             env: self.env,
             contain: self.contain,
-            isolation: isolation(&self.isolation)?,
+            isolation,
+            seccomp_file,
+            seccomp: None,
             reasons: !self.no_reasons,
             stub: self.stub,
             traces: self.traces,
@@ -361,10 +371,19 @@ fn check_pattern(pattern: &str) -> Result<(), OptionsError> {
     Pattern::new(pattern).map(drop).map_err(OptionsError::Pattern)
 }
 
-/// Checks the words as a start would read them.
-fn isolation(words: &[OsString]) -> Result<Vec<String>, OptionsError> {
-    runtime::options::Options::read(words).map_err(OptionsError::Isolation)?;
-    words.iter().map(|word| utf8("an option of isolation", word)).collect()
+/// Checks the words as a start would read them. A profile of system calls stands beside them: here is its file.
+fn isolation(words: &[OsString]) -> Result<(Vec<String>, Option<PathBuf>), OptionsError> {
+    let options = runtime::options::Options::read(words).map_err(OptionsError::Isolation)?;
+    let profile = match options.seccomp {
+        Some(FilterChoice::File(path)) => Some(path),
+        Some(FilterChoice::Default | FilterChoice::Off) | None => None,
+    };
+    let is_replaced = |word: &OsString| profile.is_some() && split(word).0 == "seccomp";
+    let words = words.iter().filter(|word| !is_replaced(word));
+    let words = words
+        .map(|word| utf8("an option of isolation", word))
+        .collect::<Result<_, _>>()?;
+    Ok((words, profile))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
+use crate::confine::seccomp::{LoadError, SeccompError};
 use crate::exit;
 use crate::host::HostError;
 use crate::limits;
@@ -25,6 +26,10 @@ pub(crate) fn errno(error: &io::Error) -> Errno {
 pub enum Error {
     /// An option means nothing.
     Option(OptionFault),
+    /// A file is no profile of system calls.
+    Profile(LoadError),
+    /// The manifest's profile of system calls cannot be used.
+    Seccomp(SeccompError),
     /// The host did not answer.
     Host(HostError),
     /// The namespaces could not be made.
@@ -73,6 +78,8 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Option(fault) => fault.hint(),
+            Self::Profile(error) => error.hint(),
+            Self::Seccomp(error) => error.hint(),
             Self::Host(error) => error.hint(),
             Self::Clone(error) => error.hint(),
             Self::Elsewhere(failure) => failure.hint.as_ref().map(|hint| hint.display().to_string()),
@@ -94,6 +101,12 @@ impl From<OptionFault> for Error {
     }
 }
 
+impl From<LoadError> for Error {
+    fn from(error: LoadError) -> Self {
+        Self::Profile(error)
+    }
+}
+
 impl From<HostError> for Error {
     fn from(error: HostError) -> Self {
         Self::Host(error)
@@ -110,6 +123,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Option(fault) => fault.fmt(f),
+            Self::Profile(error) => error.fmt(f),
+            Self::Seccomp(error) => error.fmt(f),
             Self::Host(error) => error.fmt(f),
             Self::Clone(error) => error.fmt(f),
             Self::Elsewhere(failure) => failure.message.display().fmt(f),

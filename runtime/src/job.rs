@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use bundle::manifest::{Isolation, Process};
 
+use crate::confine::seccomp::{self, Filter};
 use crate::control::Control;
+use crate::error::Error;
 use crate::host::Shared;
 use crate::image::VerifiedImage;
-use crate::options::{OptionFault, Options};
+use crate::options::{FilterChoice, OptionFault, Options};
 use crate::verify::Verified;
 
 /// Where the app's files come from.
@@ -36,6 +38,7 @@ pub(crate) struct Job {
     pub(crate) source: Source,
     pub(crate) process: Process,
     pub(crate) options: Options,
+    pub(crate) filter: Filter,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) control: Control,
     /// Directories of the host that the caller names, beside those that are shared by themselves.
@@ -48,23 +51,31 @@ impl Job {
     /// The packer's options, the caller's over them, and what variables narrow.
     ///
     /// # Errors
-    /// A word among the options that is none.
+    /// A word among the options that is none, or a profile of system calls.
     pub(crate) fn new(
         source: Source,
         process: Process,
         isolation: &Isolation,
         arguments: Vec<OsString>,
         control: Control,
-    ) -> Result<Self, OptionFault> {
+    ) -> Result<Self, Error> {
         let mut options = Options::read(&isolation.options)?;
         options.contain |= isolation.contain;
         options.keep = control.keep.or(options.keep);
+        let packed = packed_filter(isolation, options.seccomp.take())?;
         options.extend(&control.options)?;
+        let filter = match &options.seccomp {
+            None => packed,
+            Some(FilterChoice::Default) => Filter::Default,
+            Some(FilterChoice::Off) => Filter::Off,
+            Some(FilterChoice::File(path)) => Filter::Profile(seccomp::load(path)?),
+        };
         options.contain |= control.contain;
         Ok(Self {
             source,
             process,
             options,
+            filter,
             arguments,
             control,
             binds: Vec::new(),
@@ -78,7 +89,7 @@ impl Job {
         process: Process,
         arguments: Vec<OsString>,
         control: Control,
-    ) -> Result<Self, OptionFault> {
+    ) -> Result<Self, Error> {
         let source = Source::Image(verified.image());
         Self::new(source, process, &verified.manifest().isolation, arguments, control)
     }
@@ -105,11 +116,29 @@ impl Job {
     }
 }
 
+/// The filter of a manifest: a word for those that polecat has, else a profile. A file's name means nothing here.
+fn packed_filter(isolation: &Isolation, word: Option<FilterChoice>) -> Result<Filter, Error> {
+    match (word, &isolation.seccomp) {
+        (Some(FilterChoice::File(path)), _) => Err(Error::Option(OptionFault::Value {
+            name: "seccomp".into(),
+            value: path.into(),
+            expected: "default or none in a manifest, or a profile beside the options",
+        })),
+        (Some(FilterChoice::Off), _) => Ok(Filter::Off),
+        (_, Some(profile)) => {
+            seccomp::check(profile).map_err(Error::Seccomp)?;
+            Ok(Filter::Profile(profile.clone()))
+        }
+        (_, None) => Ok(Filter::Default),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bundle::manifest::Seccomp;
 
-    fn job(packed: (bool, &[&str]), asked: (bool, &[&str])) -> Result<Job, OptionFault> {
+    fn job(packed: (bool, &[&str]), asked: (bool, &[&str])) -> Result<Job, Error> {
         let process = Process {
             path: "/x".into(),
             args: vec!["x".into()],
@@ -124,6 +153,7 @@ mod tests {
         let isolation = Isolation {
             contain: packed.0,
             options: packed.1.iter().map(ToString::to_string).collect(),
+            seccomp: None,
         };
         let source = Source::Directory("/".into());
         Job::new(source, process, &isolation, vec!["y".into()], control)
@@ -155,5 +185,55 @@ mod tests {
     #[test]
     fn a_packed_option_that_is_none_stops_the_start() {
         assert!(job((false, &["telepathy"]), (false, &[])).is_err());
+    }
+
+    #[test]
+    fn the_caller_has_the_last_word_on_the_filter() {
+        let profile = || Seccomp {
+            default_action: "SCMP_ACT_LOG".into(),
+            ..Seccomp::default()
+        };
+        let filter = |words: &[&str], packed: Option<Seccomp>, asked: &[&str]| {
+            let control = Control {
+                options: asked.iter().map(OsString::from).collect(),
+                ..Control::default()
+            };
+            let isolation = Isolation {
+                options: words.iter().map(ToString::to_string).collect(),
+                seccomp: packed,
+                ..Isolation::default()
+            };
+            let process = Process {
+                path: "/x".into(),
+                args: vec!["x".into()],
+                env: Vec::new(),
+                cwd: None,
+            };
+            let source = Source::Directory("/".into());
+            Job::new(source, process, &isolation, Vec::new(), control).map(|job| job.filter)
+        };
+        assert_eq!(filter(&[], None, &[]).unwrap(), Filter::Default);
+        assert_eq!(filter(&["seccomp=none"], None, &[]).unwrap(), Filter::Off);
+        assert_eq!(filter(&[], Some(profile()), &[]).unwrap(), Filter::Profile(profile()));
+        let asked = filter(&[], Some(profile()), &["seccomp=default"]);
+        assert_eq!(asked.unwrap(), Filter::Default);
+        assert_eq!(
+            filter(&["seccomp=none"], None, &["seccomp=default"]).unwrap(),
+            Filter::Default
+        );
+        assert_eq!(filter(&[], None, &["seccomp=none"]).unwrap(), Filter::Off);
+        let strange = Seccomp {
+            default_action: "SCMP_ACT_FLY".into(),
+            ..Seccomp::default()
+        };
+        assert!(matches!(filter(&[], Some(strange), &[]), Err(Error::Seccomp(_))));
+        assert!(matches!(
+            filter(&["seccomp=/etc/passwd"], None, &[]),
+            Err(Error::Option(_))
+        ));
+        assert!(matches!(
+            filter(&[], None, &["seccomp=/nowhere/p"]),
+            Err(Error::Profile(_))
+        ));
     }
 }

@@ -35,8 +35,7 @@ use crate::verify::Verified;
 pub fn run(verified: Verified, process: Process, arguments: Vec<OsString>, control: Control) -> End {
     let job = Job::of_bundle(&verified, process, arguments, control);
     drop(verified);
-    job.map_err(Error::from)
-        .and_then(|job| supervise(job, None::<MissObserver>))
+    job.and_then(|job| supervise(job, None::<MissObserver>))
         .unwrap_or_else(End::Failed)
 }
 
@@ -67,7 +66,7 @@ pub(crate) fn directory_job(
         errno: errno(&error),
     })?;
     let source = Source::Directory(root);
-    Ok(Job::new(source, process, isolation, arguments, control)?)
+    Job::new(source, process, isolation, arguments, control)
 }
 
 /// Gives `image` a loop device, and that to init.

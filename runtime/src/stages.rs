@@ -12,7 +12,8 @@ use nix::sys::stat::Mode;
 use nix::unistd::sethostname;
 
 use crate::climb::{ClimbError, Climber, Mounted, NEW_ROOT};
-use crate::confine::Confinement;
+use crate::confine::status::{Degree, Layer, Status};
+use crate::confine::{Confinement, Restrictions};
 use crate::debug::Trace;
 use crate::environment::{self, Setting};
 use crate::exit;
@@ -128,7 +129,7 @@ impl Planned {
     }
 
     /// Init's part of the recipe.
-    pub(crate) fn build(self, socket: &InitEnd) -> Result<(Rooted, Confinement, Program), StageError> {
+    pub(crate) fn build(self, socket: &InitEnd) -> Result<Built, StageError> {
         let entered = Entered::enter(&self.host, self.makes_user_namespace())?;
         self.name_host()?;
         let mounted = entered.mount(&self, socket)?;
@@ -139,7 +140,14 @@ impl Planned {
             gid: self.host.gid,
             user_namespace: self.needs_user_namespace(),
         };
-        Ok((rooted, confinement, program))
+        let mut restrictions = Restrictions::new(&self.job.options, self.job.filter);
+        note_layers(&mut restrictions.status, self.host.privileged, rooted.rung);
+        Ok(Built {
+            rooted,
+            confinement,
+            restrictions,
+            program,
+        })
     }
 
     /// In the UTS namespace, which begins with the host's name.
@@ -168,6 +176,38 @@ impl Planned {
         let environment = environment::compose(env::vars_os(), self.job.variables(), setting);
         Program::new(&self.job.process.path, self.job.all_arguments(), environment).map_err(StageError::Nul)
     }
+}
+
+/// What the app's process begins with.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) rooted: Rooted,
+    pub(crate) confinement: Confinement,
+    pub(crate) restrictions: Restrictions,
+    pub(crate) program: Program,
+}
+
+/// What stands before the app's process confines itself.
+fn note_layers(status: &mut Status, privileged: bool, rung: Rung) {
+    let own = || Degree::Full("its own".into());
+    status.note(
+        Layer::User,
+        match privileged {
+            true => Degree::None("none is made for a caller with CAP_SYS_ADMIN".into()),
+            false => own(),
+        },
+    );
+    for layer in [Layer::Mount, Layer::Pid, Layer::Ipc, Layer::Uts] {
+        status.note(layer, own());
+    }
+    for layer in [Layer::Net, Layer::Cgroup, Layer::Time] {
+        status.note(layer, Degree::None("the caller's".into()));
+    }
+    status.note(Layer::Root, Degree::Full(rung.name().into()));
+    status.note(
+        Layer::Landlock,
+        Degree::None("not needed: the root is the program's own".into()),
+    );
 }
 
 /// A process with its ids, whose mounts nobody else sees, in an empty root with the host at [`HOST`].

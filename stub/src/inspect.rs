@@ -38,6 +38,7 @@ fn about(manifest: &Manifest) -> Vec<(&'static str, String)> {
         image,
         hash_tree,
         process,
+        isolation,
         ..
     } = manifest;
     let mut lines = vec![
@@ -51,13 +52,15 @@ fn about(manifest: &Manifest) -> Vec<(&'static str, String)> {
     lines.extend(entry_points(manifest));
     lines.extend(process.env.iter().map(|variable| ("variable", variable.clone())));
     lines.extend(process.cwd.iter().map(|directory| ("directory", directory.clone())));
-    let contained = if manifest.isolation.contain {
+    let contained = if isolation.contain {
         "nothing but the network"
     } else {
         "home and current directory"
     };
     lines.push(("shares", contained.to_owned()));
-    lines.extend(manifest.isolation.options.iter().map(|word| ("option", word.clone())));
+    lines.extend(isolation.options.iter().map(|word| ("option", word.clone())));
+    let profile = isolation.seccomp.as_ref();
+    lines.extend(profile.map(|profile| ("seccomp", format!("its own profile, else {}", profile.default_action))));
     lines.extend([
         (
             "files",

@@ -31,6 +31,7 @@ fn valid() -> Manifest {
             cwd: Some("/".to_owned()),
         },
         isolation: Isolation {
+            seccomp: None,
             contain: true,
             options: Vec::new(),
         },

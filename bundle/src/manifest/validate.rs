@@ -98,6 +98,11 @@ impl Manifest {
             "isolation.options",
             "named in requires",
         )?;
+        expect(
+            said || self.isolation.seccomp.is_none(),
+            "isolation.seccomp",
+            "named in requires, as isolation-options",
+        )?;
         for (field, word) in [
             ("name", &self.name),
             ("architecture", &self.architecture),

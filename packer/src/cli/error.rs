@@ -8,6 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use bundle::PathSetError;
+use runtime::confine::seccomp::LoadError;
 use runtime::control::ControlError;
 use runtime::image::{CheckError, unpack::UnpackError};
 use runtime::sys::process::Change;
@@ -169,6 +170,8 @@ pub(super) enum CliError {
     Trace(TraceError),
     /// A variable that shapes a run means nothing.
     Control(ControlError),
+    /// A profile of system calls.
+    Seccomp(LoadError),
     /// A bundle cannot be run here.
     VerifyRun {
         /// The bundle.
@@ -301,6 +304,7 @@ impl fmt::Display for CliError {
                 }
             }
             Self::Control(error) => error.fmt(f),
+            Self::Seccomp(error) => error.fmt(f),
             Self::Run(error) => error.fmt(f),
             Self::VerifyRun { path, source } => write!(f, "{}: packed, but cannot be run: {source}", path.display()),
             Self::NotStarted { path, said } => {

@@ -139,6 +139,13 @@ fn print(report: &Report) -> Result<(), CliError> {
         for option in &isolation.options {
             line("option", format!("{option:?}"))?;
         }
+        if let Some(profile) = &isolation.seccomp {
+            let rules = counted(profile.syscalls.len() as u64, "rule");
+            line(
+                "seccomp",
+                format!("its own profile: {}, {rules}", profile.default_action),
+            )?;
+        }
         let entries = counted(image.entries, "entry");
         line(
             "image",

@@ -16,6 +16,7 @@ mod plan;
 mod progress;
 mod run;
 mod sbom;
+mod seccomp;
 mod sign;
 mod trace;
 mod verify;

@@ -13,6 +13,7 @@ use super::output::{self, Bytes, counted};
 use super::passphrase::{self, OwnKey};
 use super::plan::{self, Totals};
 use super::progress::Progress;
+use super::seccomp;
 use super::trace;
 use super::verify_run::{self, VerifyRun};
 use crate::options::{Asked, Format, PackOptions};
@@ -73,6 +74,7 @@ pub(super) fn run(args: PackArgs) -> Result<(), CliError> {
     let mut options = asked.resolve()?;
     options.request.traces.push(trace::read_all(&options.traces)?);
     options.request.misses = trace::read_misses(&options.misses)?;
+    options.seccomp = seccomp::read(options.seccomp_file.as_deref())?;
     // Before anything takes long.
     match options.format {
         Format::Directory => crate::export::check_directory(&options.output)?,

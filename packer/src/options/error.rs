@@ -106,6 +106,7 @@ impl OptionsError {
             Self::Environment { .. } => "--env NAME=VALUE",
             Self::Workdir { .. } => "give the path as the program sees it, such as --workdir /srv",
             Self::Isolation(_) => "polecat pack --help",
+
             Self::Pattern(_) => "patterns are matched against absolute paths, such as '/usr/lib/python3*/**'",
             Self::SourceDateEpoch { .. } => "unset it, or set it to seconds since 1970, such as `date +%s` prints",
         };
@@ -135,6 +136,7 @@ impl fmt::Display for OptionsError {
             Self::Environment { value } => write!(f, "--env: {value:?}: not NAME=VALUE"),
             Self::Workdir { value } => write!(f, "--workdir: {value:?}: not an absolute path without .."),
             Self::Isolation(fault) => write!(f, "--{fault}"),
+
             Self::Pattern(error) => error.fmt(f),
             Self::SourceDateEpoch { value } => write!(f, "SOURCE_DATE_EPOCH: {value}: not a number of seconds"),
         }

@@ -261,6 +261,7 @@ fn manifest(plan: &Plan, options: &PackOptions) -> Result<Manifest, SealError> {
         isolation: Isolation {
             contain: options.contain,
             options: options.isolation.clone(),
+            seccomp: options.seccomp.clone(),
         },
         entry_points: entry_points.collect::<Result<_, _>>()?,
         packages: None,
@@ -272,7 +273,8 @@ fn manifest(plan: &Plan, options: &PackOptions) -> Result<Manifest, SealError> {
 
 /// What a reader must know beyond version 1.
 fn requires(options: &PackOptions) -> Vec<String> {
-    let isolation = (!options.isolation.is_empty()).then(|| manifest::ISOLATION_OPTIONS.to_owned());
+    let isolation =
+        (!options.isolation.is_empty() || options.seccomp.is_some()).then(|| manifest::ISOLATION_OPTIONS.to_owned());
     isolation.into_iter().collect()
 }
 

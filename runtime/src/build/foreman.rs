@@ -165,8 +165,11 @@ impl Foreman {
             let program = program.map_err(|_| ForemanError::Nul)?;
             let child = match process::fork().map_err(step("fork the process of a command"))? {
                 Fork::Child => {
-                    let errno = app::execute(confined, &program);
-                    self.end_runner(Err(ForemanError::Shell(errno)))
+                    let ended = match confined.seal() {
+                        Ok(sealed) => ForemanError::Shell(app::execute(&sealed, &program)),
+                        Err(error) => StartError::from(error).into(),
+                    };
+                    self.end_runner(Err(ended))
                 }
                 Fork::Parent(child) => child,
             };

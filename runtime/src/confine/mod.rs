@@ -1,22 +1,44 @@
 //! What the app may not do. Every layer is applied in the app's own process, right before it is executed.
+//!
+//! [`Confined`] has lost the caller's rights; [`Sealed`] has the limits and the filter of the app as well and can do hardly
+//! more than execute it. [`status`] says of each layer how far it holds.
 
 use std::fmt;
+use std::io::{self, Write};
+use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 
+use crate::options::{Options, Rlimit};
 use crate::stages::Rooted;
+use crate::sys::descriptor;
 use crate::userns::{self, UserNamespaceError};
 
 mod capabilities;
+pub mod capability_set;
 pub mod landlock;
+mod limits;
 mod no_new_privs;
+pub mod seccomp;
 pub mod status;
 
 pub use capabilities::kept;
 
+use capability_set::{CapabilityChange, CapabilitySet};
+use limits::{Prepared, RlimitError};
+use seccomp::{Filter, Ready, SeccompError};
+use status::{Degree, Layer, Missing, Status};
+
 /// A process that has given up what the app must not have. Made by confining and in no other way.
 #[derive(Debug)]
-pub struct Confined(());
+pub struct Confined {
+    limits: Prepared,
+    filter: Option<Ready>,
+}
+
+/// A process that is confined, limited and filtered. Made by sealing and in no other way.
+#[derive(Debug)]
+pub struct Sealed(());
 
 /// What depends on the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,23 +51,102 @@ pub struct Confinement {
     pub user_namespace: bool,
 }
 
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Restrictions {
+    capabilities: CapabilityChange,
+    rlimits: Vec<Rlimit>,
+    filter: Filter,
+    /// On stderr.
+    announced: bool,
+    /// To a descriptor of the caller's.
+    reported: Option<RawFd>,
+    required: Vec<Layer>,
+    /// What stands already.
+    pub(crate) status: Status,
+}
+
+impl Restrictions {
+    pub(crate) fn new(options: &Options, filter: Filter) -> Self {
+        Self {
+            capabilities: options.capabilities,
+            rlimits: options.rlimits.clone(),
+            filter,
+            announced: options.status,
+            reported: options.status_fd,
+            required: options.required.clone(),
+            status: Status::default(),
+        }
+    }
+
+    /// Whether anybody wants to know how far the layers hold.
+    fn asks(&self) -> bool {
+        self.announced || self.reported.is_some() || !self.required.is_empty()
+    }
+
+    /// Says what `status` is to those who asked, and fails where a layer must hold that does not.
+    fn tell(&self, status: &Status) -> Result<(), ConfineError> {
+        if self.announced {
+            // Who has closed stderr does not want to read it.
+            match io::stderr().write_all(status.lines().as_bytes()) {
+                Ok(()) | Err(_) => {}
+            }
+        }
+        if let Some(number) = self.reported {
+            let written = descriptor::write_to_inherited(number, status.json().as_bytes());
+            written.map_err(|errno| ConfineError::Status { number, errno })?;
+        }
+        let missing = status.missing(&self.required).map(ConfineError::Missing);
+        missing.map_or(Ok(()), Err)
+    }
+}
+
 impl Confined {
-    /// Applies every layer to this process, which is in its root.
+    /// Takes the caller's rights from this process, which is in its root, and says what stands then.
     ///
     /// # Errors
     /// See [`ConfineError`]. Some layers may have been applied; the app must not be executed.
-    pub(crate) fn confine(_rooted: &Rooted, confinement: Confinement) -> Result<Self, ConfineError> {
+    pub(crate) fn confine(
+        _rooted: &Rooted,
+        confinement: Confinement,
+        asked: &Restrictions,
+    ) -> Result<Self, ConfineError> {
         let Confinement {
             uid,
             gid,
             user_namespace,
         } = confinement;
-        if user_namespace && uid != 0 {
+        let inner = user_namespace && uid != 0;
+        if inner {
             userns::enter_inner(uid, gid)?;
         }
         no_new_privs::set()?;
-        capabilities::keep(capabilities::kept(uid))?;
-        Ok(Self(()))
+        let limits = limits::prepare(&asked.rlimits)?;
+        let kept = asked.capabilities.applied(capabilities::kept(uid));
+        let held = capabilities::keep(kept, uid)?;
+        let filter = asked.filter.ready(kept)?;
+        if asked.asks() {
+            let mut status = asked.status.clone();
+            let wanted: CapabilitySet = asked.capabilities.added();
+            status.note(Layer::Capabilities, held.degree(wanted, user_namespace));
+            status.note(Layer::NoNewPrivs, Degree::Full("set".into()));
+            if let Some(degree) = limits.degree() {
+                status.note(Layer::Rlimits, degree);
+            }
+            status.note(Layer::Seccomp, asked.filter.degree(filter.as_ref()));
+            asked.tell(&status)?;
+        }
+        Ok(Self { limits, filter })
+    }
+
+    /// Applies what would be in the way of everything but the execution of the app.
+    ///
+    /// # Errors
+    /// See [`ConfineError`].
+    pub(crate) fn seal(&self) -> Result<Sealed, ConfineError> {
+        self.limits.set()?;
+        self.filter.as_ref().map_or(Ok(()), Ready::install)?;
+        Ok(Sealed(()))
     }
 }
 
@@ -63,6 +164,19 @@ pub enum ConfineError {
         /// What the caps crate says of it.
         text: String,
     },
+    /// A limit of a resource.
+    Rlimit(RlimitError),
+    /// The filter of system calls.
+    Seccomp(SeccompError),
+    /// A layer that is required.
+    Missing(Missing),
+    /// The status could not be written.
+    Status {
+        /// To which descriptor.
+        number: RawFd,
+        /// Why.
+        errno: Errno,
+    },
 }
 
 impl ConfineError {
@@ -71,7 +185,9 @@ impl ConfineError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::UserNamespace(error) => error.hint(),
-            Self::NoNewPrivs(_) | Self::Capabilities { .. } => None,
+            Self::Seccomp(error) => error.hint(),
+            Self::Status { number, .. } => Some(format!("open it for writing, as by {number}>FILE in a shell")),
+            Self::NoNewPrivs(_) | Self::Capabilities { .. } | Self::Rlimit(_) | Self::Missing(_) => None,
         }
     }
 }
@@ -82,12 +198,28 @@ impl From<UserNamespaceError> for ConfineError {
     }
 }
 
+impl From<RlimitError> for ConfineError {
+    fn from(error: RlimitError) -> Self {
+        Self::Rlimit(error)
+    }
+}
+
+impl From<SeccompError> for ConfineError {
+    fn from(error: SeccompError) -> Self {
+        Self::Seccomp(error)
+    }
+}
+
 impl fmt::Display for ConfineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UserNamespace(error) => error.fmt(f),
             Self::NoNewPrivs(errno) => write!(f, "set no_new_privs: {}", errno.desc()),
             Self::Capabilities { set, text } => write!(f, "drop capabilities from the {set} set: {text}"),
+            Self::Rlimit(error) => error.fmt(f),
+            Self::Seccomp(error) => error.fmt(f),
+            Self::Missing(missing) => missing.fmt(f),
+            Self::Status { number, errno } => write!(f, "write the status to descriptor {number}: {}", errno.desc()),
         }
     }
 }

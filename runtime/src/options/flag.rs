@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::{OptionFault, Options, value};
+use super::{OptionFault, Options, confinement, value};
 
 /// An option.
 #[derive(Debug)]
@@ -58,6 +58,55 @@ pub const FLAGS: &[Flag] = &[
         help: "Set a variable for the program, over the caller's (repeatable)",
         packed: false,
         set: |options, text| value::variable(text).map(|variable| options.env.push(variable)),
+    },
+    Flag {
+        name: "seccomp",
+        value: Some("default|none|FILE"),
+        help: "Filter system calls: by the list of every program, not at all, or by an OCI or Docker profile",
+        packed: true,
+        set: |options, text| confinement::filter(text).map(|filter| options.seccomp = Some(filter)),
+    },
+    Flag {
+        name: "cap-add",
+        value: Some("LIST"),
+        help: "Let the program keep these capabilities, too, as far as the caller has them: net_admin,… or all",
+        packed: true,
+        set: |options, text| confinement::capabilities(text).map(|set| options.capabilities.add(set)),
+    },
+    Flag {
+        name: "cap-drop",
+        value: Some("LIST"),
+        help: "Take these capabilities away: chown,… or all (the last word of cap-add and cap-drop counts)",
+        packed: true,
+        set: |options, text| confinement::capabilities(text).map(|set| options.capabilities.drop(set)),
+    },
+    Flag {
+        name: "rlimit",
+        value: Some("TYPE=SOFT[:HARD]"),
+        help: "Limit a resource as prlimit(1) does: nofile=256, core=0:unlimited, … (repeatable)",
+        packed: true,
+        set: |options, text| confinement::rlimit(text).map(|rlimit| options.limit(rlimit)),
+    },
+    Flag {
+        name: "status",
+        value: None,
+        help: "Say on stderr, before the program starts, which layer of isolation holds, how far, and why",
+        packed: false,
+        set: |options, text| value::switch(text).map(|on| options.status = on),
+    },
+    Flag {
+        name: "status-fd",
+        value: Some("N"),
+        help: "Write the same as a JSON object to descriptor N, which the program does not inherit",
+        packed: false,
+        set: |options, text| confinement::descriptor(text).map(|number| options.status_fd = Some(number)),
+    },
+    Flag {
+        name: "require",
+        value: Some("LIST"),
+        help: "Start only where these layers hold in full: seccomp,user,… (repeatable)",
+        packed: true,
+        set: |options, text| confinement::layers(text).map(|layers| options.required.extend(layers)),
     },
 ];
 

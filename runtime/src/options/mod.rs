@@ -4,13 +4,19 @@
 //! The manifest's come first, so the caller's word is the last one: it may widen what was packed, as the caller is the one who is
 //! protected, but only by saying so. No variable of the environment can.
 
+mod confinement;
 mod fault;
 mod flag;
 mod value;
 
 use std::ffi::{OsStr, OsString};
+use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::confine::capability_set::CapabilityChange;
+use crate::confine::status::Layer;
+pub(crate) use confinement::resource_name;
+pub use confinement::{FilterChoice, Rlimit};
 pub use fault::OptionFault;
 pub use flag::{FLAGS, Flag};
 pub(crate) use value::seconds;
@@ -32,6 +38,18 @@ pub struct Options {
     pub workdir: Option<String>,
     /// `NAME=VALUE`, over the caller's and the manifest's.
     pub env: Vec<String>,
+    /// The filter of system calls; none: nobody said.
+    pub seccomp: Option<FilterChoice>,
+    /// Capabilities beside those that a program has by default, and without some of them.
+    pub capabilities: CapabilityChange,
+    /// Limits of resources, each resource once.
+    pub rlimits: Vec<Rlimit>,
+    /// Say on stderr which layers hold.
+    pub status: bool,
+    /// Say it in JSON to this descriptor of the caller's, which the program does not get.
+    pub status_fd: Option<RawFd>,
+    /// Layers that must hold in full.
+    pub required: Vec<Layer>,
 }
 
 impl Options {
@@ -43,6 +61,12 @@ impl Options {
         let mut options = Self::default();
         options.extend(words)?;
         Ok(options)
+    }
+
+    /// Sets a limit, over one of the same resource.
+    fn limit(&mut self, rlimit: Rlimit) {
+        self.rlimits.retain(|known| known.resource != rlimit.resource);
+        self.rlimits.push(rlimit);
     }
 
     /// Reads more `words` over what is there.

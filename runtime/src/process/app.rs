@@ -14,7 +14,7 @@ use super::descriptors;
 use super::message::{Failure, FromInit};
 use super::observer::Observer;
 use super::signals::CallersSignals;
-use crate::confine::{ConfineError, Confined, Confinement};
+use crate::confine::{ConfineError, Confined, Confinement, Restrictions, Sealed};
 use crate::environment::Variable;
 use crate::exit;
 use crate::limits::LimitError;
@@ -84,6 +84,7 @@ impl Program {
 pub(crate) struct Start<'a, O> {
     pub(crate) rooted: &'a Rooted,
     pub(crate) confinement: Confinement,
+    pub(crate) restrictions: &'a Restrictions,
     pub(crate) program: &'a Program,
     pub(crate) signals: &'a CallersSignals,
     pub(crate) socket: &'a InitEnd,
@@ -96,6 +97,7 @@ impl<'a, O> Start<'a, O> {
         Start {
             rooted: self.rooted,
             confinement: self.confinement,
+            restrictions: self.restrictions,
             program: self.program,
             signals: self.signals,
             socket: self.socket,
@@ -135,12 +137,12 @@ fn confine_and_execute(start: &Start<'_, impl Observer>) -> Result<Errno, StartE
         errno,
         hint: start.observer.hint(),
     })?;
-    Ok(execute(&confined, start.program))
+    Ok(execute(&confined.seal()?, start.program))
 }
 
 /// Gives up what the app must not have, and takes what is the caller's.
 pub(crate) fn become_confined<O>(start: &Start<'_, O>, confinement: Confinement) -> Result<Confined, StartError> {
-    let confined = Confined::confine(start.rooted, confinement)?;
+    let confined = Confined::confine(start.rooted, confinement, start.restrictions)?;
     enter(start.rooted.cwd())?;
     umask(start.rooted.callers_umask());
     start.rooted.callers_limit().give_back()?;
@@ -154,8 +156,8 @@ fn enter(directory: &Path) -> Result<(), StartError> {
     chdir(directory).or_else(|_| chdir("/")).map_err(StartError::Directory)
 }
 
-/// execve(2): the end of the chain. Only a confined process gets here.
-pub(crate) fn execute(_confined: &Confined, program: &Program) -> Errno {
+/// execve(2): the end of the chain. Only a sealed process gets here.
+pub(crate) fn execute(_sealed: &Sealed, program: &Program) -> Errno {
     let Program {
         path,
         arguments,

@@ -19,7 +19,7 @@ use super::observer::Observer;
 use super::signals::{self, CallersSignals};
 use super::witness::Witness;
 use crate::exit;
-use crate::stages::{Planned, StageError};
+use crate::stages::{Built, Planned, StageError};
 use crate::sys::process::{self, Change, Fork};
 
 /// Runs init to its end.
@@ -45,7 +45,12 @@ fn build_and_supervise(
 ) -> Result<(), StageError> {
     die_with_monitor(socket)?;
     let descriptor = signals::descriptor().map_err(|errno| StageError::init("open a signalfd", errno))?;
-    let (rooted, confinement, program) = planned.build(socket)?;
+    let Built {
+        rooted,
+        confinement,
+        restrictions,
+        program,
+    } = planned.build(socket)?;
     let failed = |step| move |errno| StageError::init(step, errno);
     observer.prepare().map_err(failed("prepare to observe the app"))?;
     socket
@@ -54,6 +59,7 @@ fn build_and_supervise(
     let start = Start {
         rooted: &rooted,
         confinement,
+        restrictions: &restrictions,
         program: &program,
         signals,
         socket,

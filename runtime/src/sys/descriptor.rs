@@ -52,6 +52,26 @@ pub fn close_inherited(fd: RawFd) -> Result<(), Errno> {
     Errno::result(unsafe { libc::close(fd) }).map(drop)
 }
 
+/// Writes `bytes` to `fd`, which came with execve(2), and closes it in this process.
+///
+/// # Errors
+/// write(2): `EPIPE` where nobody reads, which is no reason to be killed here. close(2).
+pub fn write_to_inherited(fd: RawFd, mut bytes: &[u8]) -> Result<(), Errno> {
+    if !is_inherited(fd) {
+        return Err(Errno::EBADF);
+    }
+    while !bytes.is_empty() {
+        // SAFETY: `bytes` is readable for its length; the number is open, as just seen, and no object of ours owns it.
+        let written = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+        match Errno::result(written) {
+            Ok(written) => bytes = bytes.get(usize::try_from(written).unwrap_or(0)..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    close_inherited(fd)
+}
+
 /// Takes the descriptors that recvmsg(2) has just put into the table of this process.
 #[must_use]
 pub fn adopt_received(numbers: &[RawFd]) -> Vec<OwnedFd> {

@@ -1,4 +1,4 @@
-//! Being told of the system calls of another process: seccomp(2) with a listener, seccomp_unotify(2).
+//! Filters of system calls, and being told of those of another process: seccomp(2), seccomp_unotify(2).
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -36,12 +36,32 @@ pub fn listen(program: &[libc::sock_filter]) -> Result<OwnedFd, Errno> {
 }
 
 fn install(program: &[libc::sock_filter], flags: libc::c_ulong) -> Result<OwnedFd, Errno> {
+    let number = RawFd::try_from(set(program, flags)?).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel made this descriptor for the call; nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Installs `program` in this process, which must have set `no_new_privs`. Children inherit it; it cannot be taken off.
+///
+/// # Errors
+/// seccomp(2): `EINVAL` where the kernel has no filters or the program is none, `ENOSYS` where it has no seccomp, `ENOMEM` where there
+/// are too many filters already.
+pub fn filter(program: &[libc::sock_filter]) -> Result<(), Errno> {
+    // Kernels before 5.16 else slow every program down that has a filter: Documentation/userspace-api/spec_ctrl.rst.
+    match set(program, libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW) {
+        // Before Linux 4.17.
+        Err(Errno::EINVAL) => set(program, 0).map(drop),
+        result => result.map(drop),
+    }
+}
+
+fn set(program: &[libc::sock_filter], flags: libc::c_ulong) -> Result<libc::c_long, Errno> {
     let filter = libc::sock_fprog {
         len: u16::try_from(program.len()).map_err(|_| Errno::EINVAL)?,
         filter: program.as_ptr().cast_mut(),
     };
     // SAFETY: `filter` points to `len` instructions that outlive the call; the kernel copies them and writes nothing.
-    let number = unsafe {
+    let answer = unsafe {
         libc::syscall(
             libc::SYS_seccomp,
             libc::c_ulong::from(libc::SECCOMP_SET_MODE_FILTER),
@@ -49,9 +69,28 @@ fn install(program: &[libc::sock_filter], flags: libc::c_ulong) -> Result<OwnedF
             &raw const filter,
         )
     };
-    let number = RawFd::try_from(Errno::result(number)?).map_err(|_| Errno::EBADF)?;
-    // SAFETY: the kernel made this descriptor for the call; nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+    Errno::result(answer)
+}
+
+/// Whether filters can be installed.
+///
+/// # Errors
+/// What seccomp(2) says to one that is nowhere in memory, unless it is `EFAULT`.
+pub fn has_filters() -> Result<(), Errno> {
+    let none = std::ptr::null::<libc::sock_fprog>();
+    // SAFETY: the kernel finds that there is nothing to read at the null pointer, and changes nothing.
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::c_ulong::from(libc::SECCOMP_SET_MODE_FILTER),
+            libc::c_ulong::from(0_u8),
+            none,
+        )
+    };
+    match Errno::result(answer) {
+        Ok(_) | Err(Errno::EFAULT) => Ok(()),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// The kernel writes as much as it knows: what is longer than the structures here would be written past their ends.

@@ -3,29 +3,15 @@
 //! seccompiler, the usual crate for this, kills on calls of another architecture and knows no announcements. Here a call of
 //! another architecture, of a 32-bit program say, passes: its number would be read as that of another call.
 
-/// What the kernel calls this machine, `linux/audit.h`; none where the table of calls is not known.
-const NATIVE: Option<u32> = if cfg!(target_arch = "x86_64") {
-    Some(0xc000_003e)
-} else if cfg!(all(target_arch = "aarch64", target_endian = "little")) {
-    Some(0xc000_00b7)
-} else {
-    None
+use crate::confine::seccomp::instruction::{
+    ARCHITECTURE, JUMP_IF_EQUAL, LOAD, NATIVE, NUMBER, RETURN, jump as jump_if, statement,
 };
 
-/// Instructions of classic BPF, `linux/bpf_common.h`.
-const LOAD: u16 = 0x20;
-const JUMP_IF_EQUAL: u16 = 0x15;
-const RETURN: u16 = 0x06;
-
-/// Offsets into `struct seccomp_data`.
-const NUMBER: u32 = 0;
-const ARCHITECTURE: u32 = 4;
-
-/// A program that announces the calls with these numbers; none where this machine is not supported, or there are more than
-/// one jump can pass over.
+/// A program that announces the calls with these numbers; none where this machine is not supported, or there are no calls, or
+/// more than one jump can pass over.
 pub(super) fn program(numbers: impl IntoIterator<Item = libc::c_long>) -> Option<Vec<libc::sock_filter>> {
     let numbers: Vec<u32> = numbers.into_iter().map(u32::try_from).collect::<Result<_, _>>().ok()?;
-    let count = u8::try_from(numbers.len()).ok()?;
+    let count = u8::try_from(numbers.len()).ok().filter(|&count| count > 0)?;
     let mut program = vec![
         statement(LOAD, ARCHITECTURE),
         jump(NATIVE?, 1, 0),
@@ -44,37 +30,18 @@ pub(super) fn program(numbers: impl IntoIterator<Item = libc::c_long>) -> Option
     Some(program)
 }
 
-fn statement(code: u16, k: u32) -> libc::sock_filter {
-    libc::sock_filter { code, jt: 0, jf: 0, k }
-}
-
 fn jump(value: u32, if_equal: u8, otherwise: u8) -> libc::sock_filter {
-    libc::sock_filter {
-        code: JUMP_IF_EQUAL,
-        jt: if_equal,
-        jf: otherwise,
-        k: value,
-    }
+    jump_if(JUMP_IF_EQUAL, value, if_equal, otherwise)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::confine::seccomp::instruction::machine;
 
     /// What the kernel would make of it.
     fn run(program: &[libc::sock_filter], architecture: u32, number: u32) -> u32 {
-        let (mut at, mut loaded) = (0, 0);
-        loop {
-            let instruction = program[at];
-            at += 1;
-            match instruction.code {
-                LOAD if instruction.k == NUMBER => loaded = number,
-                LOAD => loaded = architecture,
-                JUMP_IF_EQUAL if loaded == instruction.k => at += usize::from(instruction.jt),
-                JUMP_IF_EQUAL => at += usize::from(instruction.jf),
-                _ => return instruction.k,
-            }
-        }
+        machine::run(program, architecture, number, [0; 6])
     }
 
     #[test]
@@ -112,5 +79,6 @@ mod tests {
         assert_eq!(run(&program, NATIVE.unwrap_or(0), 254), libc::SECCOMP_RET_USER_NOTIF);
         assert!(super::program(0..256).is_none());
         assert!(super::program([-1]).is_none());
+        assert!(super::program([]).is_none());
     }
 }

@@ -43,17 +43,21 @@ fn augment(command: Command, flags: impl Iterator<Item = &'static Flag>) -> Comm
     flags.fold(command, |command, flag| command.arg(argument(flag)))
 }
 
+/// In the order in which they were given: the last one counts.
 fn words(matches: &ArgMatches, flags: impl Iterator<Item = &'static Flag>) -> Vec<OsString> {
     let mut words = Vec::new();
     for flag in flags {
-        for value in matches.get_many::<OsString>(flag.name).into_iter().flatten() {
+        let values = matches.get_many::<OsString>(flag.name).into_iter().flatten();
+        let places = matches.indices_of(flag.name).into_iter().flatten();
+        for (place, value) in places.zip(values) {
             let mut word = OsString::from(flag.name);
             word.push("=");
             word.push(value);
-            words.push(word);
+            words.push((place, word));
         }
     }
-    words
+    words.sort();
+    words.into_iter().map(|(_, word)| word).collect()
 }
 
 impl FromArgMatches for PackedOptions {
@@ -95,5 +99,35 @@ impl Args for RunOptions {
 
     fn augment_args_for_update(command: Command) -> Command {
         Self::augment_args(command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_keep_their_order() {
+        let command = RunOptions::augment_args(Command::new("run"));
+        let line = [
+            "run",
+            "--cap-drop=all",
+            "--cap-add",
+            "kill",
+            "--contain",
+            "--cap-drop",
+            "kill",
+            "--contain=no",
+        ];
+        let matches = command.try_get_matches_from(line).unwrap();
+        let words = RunOptions::from_arg_matches(&matches).unwrap().0;
+        let expected = [
+            "cap-drop=all",
+            "cap-add=kill",
+            "contain=yes",
+            "cap-drop=kill",
+            "contain=no",
+        ];
+        assert_eq!(words, expected);
     }
 }

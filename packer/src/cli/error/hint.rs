@@ -69,6 +69,7 @@ impl CliError {
             Self::Script(error) => error.hint(),
             Self::Build { change, stage, .. } => build_hint(*stage, *change),
             Self::Control(error) => error.hint(),
+            Self::Seccomp(error) => error.hint(),
             Self::Run(error) => error.hint(),
             Self::VerifyRun { source, .. } => verify_run_hint(source).map(str::to_owned),
             Self::NotStarted { .. } => None,

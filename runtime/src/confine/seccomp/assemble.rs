@@ -1,0 +1,414 @@
+//! The program for the kernel: for each machine a search for the number by halves, so that no call waits for more than a few
+//! comparisons however many there are. Pure.
+//!
+//! seccompiler, the usual crate for this, has one action for all calls that match, kills on calls of other machines, and compares number
+//! after number; profiles need more, and libseccomp is no part of a static program of this size.
+
+use std::fmt;
+
+use libc::sock_filter;
+
+use super::instruction::{
+    AND, ARCHITECTURE, JUMP, JUMP_IF_EQUAL, JUMP_IF_GREATER, JUMP_IF_NOT_LESS, LOAD, NUMBER, RETURN, high, jump, low,
+    statement,
+};
+use super::policy::{Action, Calls, Comparison, Condition, Policy, Rule};
+
+/// As many as the kernel takes, `linux/bpf_common.h`.
+const LONGEST: usize = 4096;
+
+/// The rules need a longer program than the kernel takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLong {
+    /// How many instructions they need.
+    pub length: usize,
+}
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "its program has {} instructions; the kernel takes {LONGEST}",
+            self.length
+        )
+    }
+}
+
+/// The program of a policy.
+///
+/// # Errors
+/// [`TooLong`].
+pub(super) fn assemble(policy: &Policy) -> Result<Vec<sock_filter>, TooLong> {
+    let mut program = vec![statement(LOAD, ARCHITECTURE)];
+    for calls in &policy.calls {
+        let body = of_machine(calls);
+        program.push(jump(JUMP_IF_EQUAL, calls.architecture, 1, 0));
+        program.push(far(body.len()));
+        program.extend(body);
+    }
+    program.push(returned(policy.foreign));
+    match program.len() {
+        0..=LONGEST => Ok(program),
+        length => Err(TooLong { length }),
+    }
+}
+
+fn returned(action: Action) -> sock_filter {
+    statement(RETURN, action.value())
+}
+
+/// Over more instructions than a condition can pass. A program where the length does not fit is far too long anyway.
+fn far(length: usize) -> sock_filter {
+    statement(JUMP, u32::try_from(length).unwrap_or(u32::MAX))
+}
+
+fn of_machine(calls: &Calls) -> Vec<sock_filter> {
+    let mut program = vec![statement(LOAD, NUMBER)];
+    program.extend(search(&segments(calls)));
+    program
+}
+
+/// What becomes of the calls from a number to that of the next segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Segment<'a> {
+    first: u32,
+    /// Rules with conditions, which come first.
+    rules: Vec<&'a Rule>,
+    otherwise: Action,
+}
+
+/// In order, neighbours different, the first from 0.
+fn segments(calls: &Calls) -> Vec<Segment<'_>> {
+    let plain = |first, otherwise| Segment {
+        first,
+        rules: Vec::new(),
+        otherwise,
+    };
+    let end = calls.beyond.iter().map(|&(first, _)| first).min().unwrap_or(u32::MAX);
+    let mut rules: Vec<&Rule> = calls.rules.iter().filter(|rule| rule.number < end).collect();
+    // Stable: rules about one call stay in their order.
+    rules.sort_by_key(|rule| rule.number);
+    let mut all = vec![plain(0, calls.otherwise)];
+    for about_one in rules.chunk_by(|one, next| one.number == next.number) {
+        let number = about_one[0].number;
+        let certain = about_one.iter().position(|rule| rule.conditions.is_empty());
+        let (conditional, rest) = about_one.split_at(certain.unwrap_or(about_one.len()));
+        all.push(Segment {
+            first: number,
+            rules: conditional.to_vec(),
+            otherwise: rest.first().map_or(calls.otherwise, |rule| rule.action),
+        });
+        all.push(plain(number.saturating_add(1), calls.otherwise));
+    }
+    let mut beyond = calls.beyond.clone();
+    beyond.sort_by_key(|&(first, _)| first);
+    all.extend(beyond.into_iter().map(|(first, action)| plain(first, action)));
+    // What begins where another does stands in its place.
+    all.reverse();
+    all.dedup_by_key(|segment| segment.first);
+    all.reverse();
+    all.dedup_by(|next, one| next.rules.is_empty() && one.rules.is_empty() && next.otherwise == one.otherwise);
+    all
+}
+
+fn search(segments: &[Segment<'_>]) -> Vec<sock_filter> {
+    let (lower, upper) = segments.split_at(segments.len() / 2);
+    let (Some(_), Some(middle)) = (lower.first(), upper.first()) else {
+        return upper.first().map_or(Vec::new(), of_segment);
+    };
+    let below = search(lower);
+    let mut program = match u8::try_from(below.len()) {
+        Ok(near) => vec![jump(JUMP_IF_NOT_LESS, middle.first, near, 0)],
+        Err(_) => vec![jump(JUMP_IF_NOT_LESS, middle.first, 0, 1), far(below.len())],
+    };
+    program.extend(below);
+    program.extend(search(upper));
+    program
+}
+
+fn of_segment(segment: &Segment<'_>) -> Vec<sock_filter> {
+    let mut program: Vec<sock_filter> = segment.rules.iter().flat_map(|rule| of_rule(rule)).collect();
+    program.push(returned(segment.otherwise));
+    program
+}
+
+/// Where a comparison leads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum To {
+    Next,
+    /// What follows the condition.
+    Holds,
+    /// What follows the rule.
+    Fails,
+}
+
+/// Returns where all conditions hold, else goes on behind itself.
+fn of_rule(rule: &Rule) -> Vec<sock_filter> {
+    let conditions: Vec<_> = rule.conditions.iter().map(of_condition).collect();
+    // The instruction that returns is the last one.
+    let length: usize = conditions.iter().map(Vec::len).sum::<usize>() + 1;
+    let mut program = Vec::with_capacity(length);
+    for condition in conditions {
+        let end = program.len() + condition.len();
+        for (instruction, if_so, otherwise) in condition {
+            let here = program.len() + 1;
+            let distance = |to| match to {
+                To::Next => 0,
+                To::Holds => end - here,
+                To::Fails => length - here,
+            };
+            // Six conditions have not as many instructions; `profile` takes no more.
+            let near = |to| u8::try_from(distance(to)).unwrap_or(u8::MAX);
+            program.push(sock_filter {
+                jt: near(if_so),
+                jf: near(otherwise),
+                ..instruction
+            });
+        }
+    }
+    program.push(returned(rule.action));
+    program
+}
+
+/// The upper half decides, else the lower does.
+fn of_condition(condition: &Condition) -> Vec<(sock_filter, To, To)> {
+    use To::{Fails, Holds, Next};
+
+    let &Condition {
+        argument,
+        comparison,
+        value,
+    } = condition;
+    let step = |code, k| (statement(code, k), Next, Next);
+    let test = |code, k, if_so, otherwise| (statement(code, k), if_so, otherwise);
+    let (load_upper, load_lower) = (step(LOAD, high(argument)), step(LOAD, low(argument)));
+    let (upper, lower) = halves(value);
+    let ordered = |code, above, reached, missed| {
+        vec![
+            load_upper,
+            test(JUMP_IF_GREATER, upper, above, Next),
+            test(JUMP_IF_EQUAL, upper, Next, if above == Holds { Fails } else { Holds }),
+            load_lower,
+            test(code, lower, reached, missed),
+        ]
+    };
+    match comparison {
+        Comparison::Equal => vec![
+            load_upper,
+            test(JUMP_IF_EQUAL, upper, Next, Fails),
+            load_lower,
+            test(JUMP_IF_EQUAL, lower, Next, Fails),
+        ],
+        Comparison::NotEqual => vec![
+            load_upper,
+            test(JUMP_IF_EQUAL, upper, Next, Holds),
+            load_lower,
+            test(JUMP_IF_EQUAL, lower, Fails, Next),
+        ],
+        Comparison::Greater => ordered(JUMP_IF_GREATER, Holds, Next, Fails),
+        Comparison::GreaterOrEqual => ordered(JUMP_IF_NOT_LESS, Holds, Next, Fails),
+        Comparison::Less => ordered(JUMP_IF_NOT_LESS, Fails, Fails, Next),
+        Comparison::LessOrEqual => ordered(JUMP_IF_GREATER, Fails, Fails, Next),
+        Comparison::MaskedEqual(mask) => {
+            let (upper_mask, lower_mask) = halves(mask);
+            vec![
+                load_upper,
+                step(AND, upper_mask),
+                test(JUMP_IF_EQUAL, upper, Next, Fails),
+                load_lower,
+                step(AND, lower_mask),
+                test(JUMP_IF_EQUAL, lower, Next, Fails),
+            ]
+        }
+    }
+}
+
+fn halves(value: u64) -> (u32, u32) {
+    let [upper, lower] = [value >> 32, value & u64::from(u32::MAX)].map(|half| u32::try_from(half).unwrap_or_default());
+    (upper, lower)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::instruction::machine::run;
+    use super::*;
+
+    const HERE: u32 = 0xc000_003e;
+    const THERE: u32 = 0x4000_0003;
+    const NONE: [u64; 6] = [0; 6];
+
+    fn policy(rules: Vec<Rule>, otherwise: Action, beyond: Vec<(u32, Action)>) -> Policy {
+        Policy {
+            calls: vec![Calls {
+                architecture: HERE,
+                rules,
+                otherwise,
+                beyond,
+            }],
+            foreign: Action::KillProcess,
+        }
+    }
+
+    #[test]
+    fn by_number_and_machine() {
+        let mut policy = policy(
+            [5, 3, 4, 99].map(|number| Rule::always(number, Action::Allow)).into(),
+            Action::Errno(1),
+            vec![(0x4000_0000, Action::Errno(38)), (100, Action::Errno(2))],
+        );
+        policy.calls.push(Calls {
+            architecture: THERE,
+            rules: vec![Rule::always(3, Action::Trap)],
+            otherwise: Action::Log,
+            beyond: Vec::new(),
+        });
+        let program = assemble(&policy).unwrap();
+        for (architecture, number, expected) in [
+            (HERE, 0, Action::Errno(1)),
+            (HERE, 2, Action::Errno(1)),
+            (HERE, 3, Action::Allow),
+            (HERE, 4, Action::Allow),
+            (HERE, 5, Action::Allow),
+            (HERE, 6, Action::Errno(1)),
+            (HERE, 99, Action::Allow),
+            (HERE, 100, Action::Errno(2)),
+            (HERE, 0x3fff_ffff, Action::Errno(2)),
+            (HERE, 0x4000_0000, Action::Errno(38)),
+            (HERE, 0x4000_0003, Action::Errno(38)),
+            (HERE, u32::MAX, Action::Errno(38)),
+            (THERE, 3, Action::Trap),
+            (THERE, 4, Action::Log),
+            (THERE, u32::MAX, Action::Log),
+            (0, 3, Action::KillProcess),
+        ] {
+            let answer = run(&program, architecture, number, NONE);
+            assert_eq!(answer, expected.value(), "{architecture:#x} {number:#x}");
+        }
+    }
+
+    #[test]
+    fn neighbours_that_end_alike_are_one() {
+        let rules = (10..200).map(|number| Rule::always(number, Action::Allow)).collect();
+        let program = assemble(&policy(rules, Action::Errno(1), Vec::new())).unwrap();
+        assert!(program.len() <= 10, "{}", program.len());
+    }
+
+    #[test]
+    fn every_number_of_many() {
+        let rules: Vec<Rule> = (0..1000)
+            .step_by(2)
+            .map(|number| Rule::always(number, Action::Errno(u16::try_from(number).unwrap())))
+            .collect();
+        let program = assemble(&policy(rules, Action::Allow, Vec::new())).unwrap();
+        for number in 0..1001 {
+            let expected = match number % 2 {
+                0 if number < 1000 => Action::Errno(u16::try_from(number).unwrap()),
+                _ => Action::Allow,
+            };
+            assert_eq!(run(&program, HERE, number, NONE), expected.value(), "{number}");
+        }
+    }
+
+    #[test]
+    fn more_than_the_kernel_takes() {
+        let rules = (0..4000)
+            .step_by(2)
+            .map(|number| Rule::always(number, Action::Log))
+            .collect();
+        let error = assemble(&policy(rules, Action::Allow, Vec::new())).unwrap_err();
+        assert!(error.to_string().contains("4096"), "{error}");
+    }
+
+    #[test]
+    fn arguments_are_compared_with_all_their_bits() {
+        use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, MaskedEqual, NotEqual};
+
+        const BIG: u64 = 0x2_0000_0005;
+        let values = [
+            0,
+            4,
+            5,
+            6,
+            0x1_0000_0005,
+            0x1_ffff_ffff,
+            0x2_0000_0004,
+            BIG,
+            0x2_0000_0006,
+            0x3_0000_0000,
+            u64::MAX,
+        ];
+        for value in [0, 5, BIG, u64::MAX] {
+            for comparison in [
+                Equal,
+                NotEqual,
+                Less,
+                LessOrEqual,
+                Greater,
+                GreaterOrEqual,
+                MaskedEqual(0x2_0000_0001),
+                MaskedEqual(u64::MAX),
+            ] {
+                let condition = Condition {
+                    argument: 3,
+                    comparison,
+                    value,
+                };
+                let rule = Rule {
+                    conditions: vec![condition],
+                    ..Rule::always(7, Action::Allow)
+                };
+                let program = assemble(&policy(vec![rule], Action::Trap, Vec::new())).unwrap();
+                for argument in values {
+                    let holds = match comparison {
+                        Equal => argument == value,
+                        NotEqual => argument != value,
+                        Less => argument < value,
+                        LessOrEqual => argument <= value,
+                        Greater => argument > value,
+                        GreaterOrEqual => argument >= value,
+                        MaskedEqual(mask) => argument & mask == value,
+                    };
+                    let expected = if holds { Action::Allow } else { Action::Trap };
+                    let answer = run(&program, HERE, 7, [9, 9, 9, argument, 9, 9]);
+                    assert_eq!(answer, expected.value(), "{argument:#x} {comparison:?} {value:#x}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_rule_that_holds_counts() {
+        let when = |argument, value, action| Rule {
+            conditions: vec![
+                Condition {
+                    argument,
+                    comparison: Comparison::Equal,
+                    value,
+                },
+                Condition {
+                    argument: 5,
+                    comparison: Comparison::NotEqual,
+                    value: 1,
+                },
+            ],
+            ..Rule::always(7, action)
+        };
+        let rules = vec![
+            when(0, 1, Action::Errno(10)),
+            when(1, 2, Action::Errno(20)),
+            Rule::always(7, Action::Errno(30)),
+            when(0, 3, Action::Errno(40)),
+        ];
+        let program = assemble(&policy(rules, Action::Allow, Vec::new())).unwrap();
+        for (arguments, expected) in [
+            ([1, 2, 0, 0, 0, 0], 10),
+            ([0, 2, 0, 0, 0, 0], 20),
+            ([1, 2, 0, 0, 0, 1], 30),
+            ([3, 0, 0, 0, 0, 0], 30),
+        ] {
+            let answer = run(&program, HERE, 7, arguments);
+            assert_eq!(answer, Action::Errno(expected).value(), "{arguments:?}");
+        }
+        assert_eq!(run(&program, HERE, 8, NONE), Action::Allow.value());
+    }
+}
