@@ -4,10 +4,12 @@
 //! more than execute it. [`status`] says of each layer how far it holds.
 
 use std::fmt;
+use std::fs;
 use std::io::{self, Write};
 use std::os::fd::RawFd;
 
 use nix::errno::Errno;
+use nix::unistd::getpid;
 
 use crate::options::{Options, Rlimit};
 use crate::stages::Rooted;
@@ -130,6 +132,11 @@ impl Confined {
             let wanted: CapabilitySet = asked.capabilities.added();
             status.note(Layer::Capabilities, held.degree(wanted, user_namespace));
             status.note(Layer::NoNewPrivs, Degree::Full("set".into()));
+            if shows_other_processes() {
+                let text =
+                    "its own, but /proc is the caller's: parts of that are covered, so that no other can be mounted";
+                status.note(Layer::Pid, Degree::Partial(text.into()));
+            }
             if let Some(degree) = limits.degree() {
                 status.note(Layer::Rlimits, degree);
             }
@@ -148,6 +155,12 @@ impl Confined {
         self.filter.as_ref().map_or(Ok(()), Ready::install)?;
         Ok(Sealed(()))
     }
+}
+
+/// Whether `/proc` is that of another PID namespace.
+fn shows_other_processes() -> bool {
+    let shown = fs::read_link("/proc/self");
+    shown.is_ok_and(|shown| shown.as_os_str() != getpid().to_string().as_str())
 }
 
 /// A layer that could not be applied.
