@@ -186,6 +186,42 @@ fn bundle_with_options_is_read_as_it_was() {
     assert_eq!(manifest.requires, ["isolation-options"]);
 }
 
+/// `isolation-seccomp.bundle` has a profile of system calls.
+fn with_seccomp(image: &[u8]) -> Vec<u8> {
+    let mut manifest = sample::manifest();
+    let profile = br#"{
+        "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1,
+        "syscalls": [
+            {"names": ["read", "execve"], "action": "SCMP_ACT_ALLOW"},
+            {"names": ["clone"], "action": "SCMP_ACT_ALLOW", "excludes": {"caps": ["CAP_SYS_ADMIN"], "arches": ["s390x"]},
+             "args": [{"index": 0, "value": 2114060288, "op": "SCMP_CMP_MASKED_EQ"}]},
+            {"name": "ptrace", "action": "SCMP_ACT_ERRNO", "errnoRet": 38, "includes": {"minKernel": "4.8"}}
+        ]}"#;
+    manifest.isolation.seccomp = Some(bundle::manifest::Seccomp::parse(profile).unwrap());
+    manifest.requires = vec![bundle::manifest::ISOLATION_OPTIONS.to_owned()];
+    written(image, manifest, |_| ())
+}
+
+#[test]
+fn bundle_with_seccomp_is_written_as_it_was() {
+    let image = fixtures::read(&golden("minimal.squashfs"));
+    fixtures::assert_committed(&golden("isolation-seccomp.bundle"), &with_seccomp(&image));
+}
+
+#[test]
+fn bundle_with_seccomp_is_read_as_it_was() {
+    let manifest = judge(&fixtures::read(&golden("isolation-seccomp.bundle"))).unwrap();
+    let profile = manifest.isolation.seccomp.unwrap();
+    assert_eq!(profile.default_errno_ret, Some(1));
+    let [plain, clone, ptrace] = &profile.syscalls[..] else {
+        panic!("{profile:?}")
+    };
+    assert_eq!(plain.names, ["read", "execve"]);
+    assert_eq!((clone.args[0].value, clone.args[0].value_two), (2_114_060_288, 0));
+    assert_eq!(clone.excludes.caps, ["CAP_SYS_ADMIN"]);
+    assert_eq!(ptrace.includes.min_kernel.as_deref(), Some("4.8"));
+}
+
 /// `paths.bundle` says which paths there were, besides a list of packages.
 fn with_paths(image: &[u8], packages: &[u8], paths: &[u8]) -> Vec<u8> {
     let mut manifest = sample::manifest();

@@ -59,6 +59,15 @@ pub(super) const DEFECTS: &[Defect] = &[
         "the bundle's manifest is invalid: isolation.options must be named in requires",
     ),
     defect(
+        "manifest-seccomp-not-required",
+        MINIMAL,
+        |b| {
+            let profile = r#""contain": false, "seccomp": {"defaultAction": "SCMP_ACT_ALLOW"}"#;
+            b.edit_manifest("\"contain\": false", profile)
+        },
+        "the bundle's manifest is invalid: isolation.seccomp must be named in requires, as isolation-options",
+    ),
+    defect(
         "manifest-path-relative",
         MINIMAL,
         |b| b.edit_manifest("\"/bin/hello\"", "\"bin/hello\""),
