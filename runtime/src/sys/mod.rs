@@ -10,5 +10,7 @@ pub mod mount_attribute;
 pub mod process;
 pub mod seccomp;
 // 32-bit ARM has another interface.
+#[cfg(all(feature = "without-unwinder", target_env = "musl"))]
+mod thread_name;
 #[cfg(all(feature = "without-unwinder", panic = "abort", not(target_arch = "arm")))]
 mod unwind;
