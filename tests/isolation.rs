@@ -2,6 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "isolation/probe.rs"]
+mod probe;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -39,7 +39,7 @@ pub struct Facts {
     pub uid: u32,
     /// Real group id.
     pub gid: u32,
-    /// `CAP_SYS_ADMIN` is effective: no user namespace is needed.
+    /// All of [`BUILDERS`] are effective: no user namespace is needed.
     pub privileged: bool,
     /// Every user and group id means what it means on the host: not so in a user namespace.
     pub all_ids: bool,
@@ -77,11 +77,7 @@ impl Facts {
         Ok(Self {
             uid,
             gid,
-            privileged: caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).map_err(|error| {
-                HostError::Capabilities {
-                    text: error.to_string(),
-                }
-            })?,
+            privileged: may_build()?,
             all_ids: ["/proc/self/uid_map", "/proc/self/gid_map"]
                 .into_iter()
                 .all(|map| read_short(Path::new(map)).map_or(true, |map| userns::is_whole(&map))),
@@ -96,6 +92,22 @@ impl Facts {
             memory: sysinfo().map_err(|errno| HostError::Memory { errno })?.ram_total(),
         })
     }
+}
+
+/// What it takes to make a root: to mount, and to lay out files of other users. With some of it, as ambient capabilities give it
+/// to a service, a user namespace, where all of it can be had, is the better way.
+const BUILDERS: [Capability; 4] = [
+    Capability::CAP_SYS_ADMIN,
+    Capability::CAP_CHOWN,
+    Capability::CAP_DAC_OVERRIDE,
+    Capability::CAP_FOWNER,
+];
+
+fn may_build() -> Result<bool, HostError> {
+    let effective = caps::read(None, CapSet::Effective).map_err(|error| HostError::Capabilities {
+        text: error.to_string(),
+    })?;
+    Ok(BUILDERS.iter().all(|capability| effective.contains(capability)))
 }
 
 /// Real user and group id.

@@ -139,6 +139,7 @@ impl Planned {
             uid: self.host.uid,
             gid: self.host.gid,
             user_namespace: self.needs_user_namespace(),
+            own_keyring: self.job.options.contain,
         };
         let mut restrictions = Restrictions::new(&self.job.options, self.job.filter);
         note_layers(&mut restrictions.status, self.host.privileged, rooted.rung);

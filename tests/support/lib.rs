@@ -7,12 +7,15 @@
 #![forbid(unsafe_code)]
 
 pub mod bundle;
+pub mod escapes;
 pub mod exec;
 pub mod format;
+pub mod host;
 pub mod place;
 pub mod polecat;
 pub mod processes;
 pub mod pty;
+pub mod report;
 pub mod requirement;
 pub mod roots;
 pub mod scratch;

@@ -38,6 +38,17 @@ pub fn probe(scratch: &Scratch) -> PathBuf {
     root
 }
 
+/// A root file system with `/bin/escapes`, a static program that tries to get out: `fixtures/programs/escapes.c`.
+///
+/// # Panics
+/// Where it cannot be made.
+#[must_use]
+pub fn escapes(scratch: &Scratch) -> PathBuf {
+    let root = scratch.directory("escapes-root");
+    compile("escapes.c", &scratch.directory("escapes-root/bin").join("escapes"));
+    root
+}
+
 /// [`tiny`], with a file of three million bytes that compress to next to nothing: a small image of a large tree.
 ///
 /// # Panics

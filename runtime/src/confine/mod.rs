@@ -22,6 +22,7 @@ pub mod landlock;
 mod limits;
 mod no_new_privs;
 pub mod seccomp;
+mod session_keyring;
 pub mod status;
 
 pub use capabilities::kept;
@@ -51,6 +52,8 @@ pub struct Confinement {
     pub gid: u32,
     /// Whether this process is in a user namespace made for it.
     pub user_namespace: bool,
+    /// Whether the keys of the caller's session stay outside.
+    pub own_keyring: bool,
 }
 
 /// What is asked for.
@@ -117,7 +120,11 @@ impl Confined {
             uid,
             gid,
             user_namespace,
+            own_keyring,
         } = confinement;
+        if own_keyring {
+            session_keyring::leave().map_err(ConfineError::Keyring)?;
+        }
         let inner = user_namespace && uid != 0;
         if inner {
             userns::enter_inner(uid, gid)?;
@@ -168,6 +175,8 @@ fn shows_other_processes() -> bool {
 pub enum ConfineError {
     /// The app's own user namespace.
     UserNamespace(UserNamespaceError),
+    /// A session keyring of the app's own.
+    Keyring(Errno),
     /// `PR_SET_NO_NEW_PRIVS`.
     NoNewPrivs(Errno),
     /// A capability set.
@@ -200,7 +209,12 @@ impl ConfineError {
             Self::UserNamespace(error) => error.hint(),
             Self::Seccomp(error) => error.hint(),
             Self::Status { number, .. } => Some(format!("open it for writing, as by {number}>FILE in a shell")),
-            Self::NoNewPrivs(_) | Self::Capabilities { .. } | Self::Rlimit(_) | Self::Missing(_) => None,
+            Self::Keyring(Errno::EDQUOT) => Some("raise kernel.keys.maxkeys: every contained program takes one".into()),
+            Self::Keyring(_)
+            | Self::NoNewPrivs(_)
+            | Self::Capabilities { .. }
+            | Self::Rlimit(_)
+            | Self::Missing(_) => None,
         }
     }
 }
@@ -227,6 +241,7 @@ impl fmt::Display for ConfineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UserNamespace(error) => error.fmt(f),
+            Self::Keyring(errno) => write!(f, "leave the keys of the caller's session: {}", errno.desc()),
             Self::NoNewPrivs(errno) => write!(f, "set no_new_privs: {}", errno.desc()),
             Self::Capabilities { set, text } => write!(f, "drop capabilities from the {set} set: {text}"),
             Self::Rlimit(error) => error.fmt(f),

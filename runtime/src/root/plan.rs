@@ -19,8 +19,19 @@ const MOUNT_POINTS: [(&str, u32); 5] = [
     ("/run", 0o755),
 ];
 
-/// Files of proc(5) that user 0 may write without any capability, and by which it would govern the host.
-const GOVERNING: [&str; 5] = ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"];
+/// Files of proc(5) that user 0 may write without any capability, and by which it would govern the host. Those that the
+/// kernel is built without are skipped.
+const GOVERNING: [&str; 9] = [
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+    "/proc/irq",
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/dynamic_debug",
+    "/proc/scsi",
+];
 
 const PASSWD: &str = "/etc/passwd";
 

@@ -4,6 +4,7 @@ pub mod auxv;
 pub mod descriptor;
 pub mod detached_mount;
 pub mod disposition;
+pub mod keyring;
 pub mod landlock;
 pub mod loop_device;
 pub mod mount_attribute;

@@ -1,0 +1,101 @@
+//! Starts on hosts that are worse than this one: each condition is built for real, and the rung, the message and the status are
+//! what they are said to be.
+
+#![forbid(unsafe_code)]
+
+#[path = "hostile_hosts/callers.rs"]
+mod callers;
+#[path = "hostile_hosts/conditions.rs"]
+mod conditions;
+#[path = "hostile_hosts/containers.rs"]
+mod containers;
+
+use std::process::Command;
+use std::sync::Arc;
+
+use conditions::{Condition, Outcome};
+use support::bundle::Shared;
+use support::exec::{self, Ended};
+use support::host::{self, Launcher};
+use support::requirement::skip;
+use support::roots::{BUSYBOX_NEEDS, busybox};
+use support::{Bundle, Need, Scratch};
+
+static SHELL: Shared = Shared::new(|| Bundle::pack(&[], &busybox(&Scratch::new()), &["/bin/sh"]));
+
+/// A packed shell, and what puts hosts around it; none where they cannot be built.
+fn shell() -> Option<(Arc<Bundle>, Launcher)> {
+    if skip(&BUSYBOX_NEEDS) || skip(&host::NEEDS) || skip(&[Need::Fuse, Need::Loop, Need::Overlay]) {
+        return None;
+    }
+    let bundle = SHELL.get();
+    let launcher = Launcher::new(bundle.scratch());
+    Some((bundle, launcher))
+}
+
+/// What the program says when it runs.
+const INSIDE: [&str; 2] = ["-c", "echo inside; exit 7"];
+
+fn start(bundle: &Bundle, command: &mut Command) -> Ended {
+    command
+        .args(INSIDE)
+        .env("HOME", bundle.home())
+        .env("TERM", "polecat-unknown")
+        .env("POLECAT_DEBUG", "1")
+        .current_dir(bundle.work());
+    exec::run(command)
+}
+
+fn judge(what: &str, expected: Outcome, ended: &Ended) {
+    let said = ended.err();
+    let words = match expected {
+        Outcome::Starts(rung, words) => {
+            assert_eq!((ended.code(), &*ended.out()), (Some(7), "inside\n"), "{what}: {ended}");
+            let holds = format!("polecat: debug: {rung}: holds");
+            assert_eq!(said.matches(": holds").count(), 1, "{what}: {ended}");
+            assert!(
+                said.lines().any(|line| line == holds),
+                "{what}: {rung} was expected: {ended}"
+            );
+            words
+        }
+        Outcome::Refused(words) => {
+            assert_eq!((ended.code(), &*ended.out()), (Some(125), ""), "{what}: {ended}");
+            words
+        }
+    };
+    for word in words {
+        assert!(said.contains(word), "{what}: {word:?} was expected: {ended}");
+    }
+}
+
+fn all_come_to_what_the_table_says(conditions: &[Condition]) {
+    let Some((bundle, launcher)) = shell() else { return };
+    for condition in conditions {
+        for (user, expected) in [(None, condition.root), (host::USER, condition.user)] {
+            let ended = start(&bundle, &mut condition.host.command(&launcher, user, bundle.path()));
+            let who = if user.is_some() { "user" } else { "root" };
+            judge(&format!("{}, {who}", condition.name), expected, &ended);
+        }
+    }
+}
+
+#[test]
+fn devices() {
+    all_come_to_what_the_table_says(conditions::DEVICES);
+}
+
+#[test]
+fn process_file_systems() {
+    all_come_to_what_the_table_says(conditions::PROC);
+}
+
+#[test]
+fn namespaces_and_mounts() {
+    all_come_to_what_the_table_says(conditions::NAMESPACES_AND_MOUNTS);
+}
+
+#[test]
+fn files_and_limits() {
+    all_come_to_what_the_table_says(conditions::FILES_AND_LIMITS);
+}
