@@ -16,12 +16,16 @@ use nix::sys::stat;
 use nix::sys::sysinfo::sysinfo;
 use nix::unistd::{self, Pid};
 
+use crate::root::contract::{CERTIFICATES, Contract, Item, LOCALE, Offer, Origin, TERMINFO, plain_services};
 use crate::root::identity::{self, Account};
 use crate::sys::auxv;
 use crate::userns;
 
 /// Files that are copied from the host are configuration; a longer one is none.
 pub(crate) const LONGEST_FILE: u64 = 1 << 20;
+
+/// Longest name of a terminal that is looked up, in bytes.
+const LONGEST_TERMINAL: usize = 64;
 
 /// A directory of the host that the app may see at the same place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +57,8 @@ pub struct Facts {
     pub account: Account,
     /// `/etc/resolv.conf`, `/etc/hosts` and `/etc/localtime` as far as they are there: path and contents.
     pub files: Vec<(&'static str, Vec<u8>)>,
+    /// What else of its configuration somebody wants; nothing before [`Facts::offer`] was called.
+    pub offer: Offer,
     /// Memory in bytes.
     pub memory: u64,
 }
@@ -62,6 +68,43 @@ impl Facts {
     #[must_use]
     pub fn is_hosts_root(&self) -> bool {
         self.privileged && self.all_ids
+    }
+
+    /// Leaves out what `contract` has the image keep, and asks for what it has the host give.
+    pub(crate) fn offer(&mut self, contract: &Contract) {
+        let of_host = |item| contract.origin(item) == Origin::Host;
+        let copied = [
+            (Item::ResolvConf, "/etc/resolv.conf"),
+            (Item::Hosts, "/etc/hosts"),
+            (Item::LocalTime, "/etc/localtime"),
+        ];
+        self.files
+            .retain(|(path, _)| copied.iter().all(|(item, name)| name != path || of_host(*item)));
+        let wanted = [
+            (Item::NsSwitch, "/etc/nsswitch.conf"),
+            (Item::Passwd, "/etc/passwd"),
+            (Item::Passwd, "/etc/group"),
+            (Item::MachineId, "/etc/machine-id"),
+        ];
+        for (item, path) in wanted.into_iter().filter(|(item, _)| of_host(*item)) {
+            if let Ok(contents) = read_short(Path::new(path)) {
+                let plain = item == Item::NsSwitch;
+                self.offer
+                    .files
+                    .push((path, if plain { plain_services(&contents) } else { contents }));
+            }
+        }
+        if contract.origin(Item::Certificates) != Origin::Bundled {
+            self.offer.certificates = CERTIFICATES.iter().find_map(|path| regular(Path::new(path)));
+        }
+        // Whoever has no terminal draws on none, unless he says so.
+        let draws = self.terminal.is_some() && contract.origin(Item::TermInfo) == Origin::Merged;
+        if draws || of_host(Item::TermInfo) {
+            self.offer.terminal = description();
+        }
+        if of_host(Item::Locale) {
+            self.offer.locale = fs::canonicalize(LOCALE).ok();
+        }
     }
 
     /// Asks the host.
@@ -89,6 +132,7 @@ impl Facts {
                 .into_iter()
                 .filter_map(|path| Some((path, read_short(Path::new(path)).ok()?)))
                 .collect(),
+            offer: Offer::default(),
             memory: sysinfo().map_err(|errno| HostError::Memory { errno })?.ram_total(),
         })
     }
@@ -134,6 +178,30 @@ fn shared(path: &Path) -> Option<Shared> {
         path: path.components().collect(),
         source,
     })
+}
+
+/// Where the file behind `path` really is.
+fn regular(path: &Path) -> Option<PathBuf> {
+    let real = fs::canonicalize(path).ok()?;
+    let known = fs::metadata(&real).ok()?;
+    (known.is_file() && known.len() > 0).then_some(real)
+}
+
+/// `$TERM` and its description. Some systems name the directory by the number of the first letter.
+fn description() -> Option<(String, Vec<u8>)> {
+    let name = env::var("TERM").ok()?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte);
+    let first = name.bytes().next()?;
+    if name.len() > LONGEST_TERMINAL || !first.is_ascii_alphanumeric() || !name.bytes().all(is_plain) {
+        return None;
+    }
+    let directories = TERMINFO
+        .iter()
+        .flat_map(|base| [format!("{base}/{}", char::from(first)), format!("{base}/{first:x}")]);
+    directories
+        .map(|directory| Path::new(&directory).join(&name))
+        .find_map(|path| read_short(&path).ok())
+        .map(|contents| (name, contents))
 }
 
 /// The file behind `path`, links followed.

@@ -41,7 +41,10 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
-    pub(crate) fn new(job: Job, host: Facts) -> Self {
+    pub(crate) fn new(job: Job, mut host: Facts) -> Self {
+        if job.names {
+            host.offer(&job.options.host);
+        }
         let image = job.source.image().map(VerifiedImage::length);
         let rungs = ladder::choose(Situation {
             privileged: host.privileged,
@@ -248,6 +251,7 @@ impl Entered {
             contain: planned.job.options.contain,
             cwd: planned.job.cwd(),
             binds: &planned.job.binds,
+            contract: &planned.job.options.host,
             names: planned.job.names,
         };
         let source = &planned.job.source;

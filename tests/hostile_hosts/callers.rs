@@ -179,7 +179,10 @@ fn while_running(place: Place, bundle: &Bundle, name: &str, change: impl Fn(&std
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a file of ours");
     let mut command = place.command(&path);
     command
-        .args(["-c", ": > ready; read line; busybox sha256sum /bin/busybox; busybox id -u; exit 7"])
+        .args([
+            "-c",
+            ": > ready; read line; busybox sha256sum /bin/busybox; busybox id -u; exit 7",
+        ])
         .env("HOME", bundle.home())
         .current_dir(bundle.work())
         .stdin(Stdio::piped())

@@ -35,6 +35,11 @@ const NO_MOUNT: &str = "part the mounts from the host's: ";
 const MODULE: &str = "(try: a security module forbids to mount here";
 const NAMESPACES: &str = "make user, mount, PID, IPC and UTS namespaces: ";
 
+/// Where no root of one's own can be had there is nothing left to try.
+const fn without_root(words: &'static [&'static str]) -> Outcome {
+    Refused(words)
+}
+
 const fn on(name: &'static str, host: Host, root: Outcome, user: Outcome) -> Condition {
     Condition { name, host, root, user }
 }
@@ -91,13 +96,13 @@ pub(crate) const PROC: &[Condition] = &[
         "no /proc",
         arranged("mount -t tmpfs tmpfs /proc"),
         LOOP,
-        Refused(&["write /proc/self/uid_map: No such file", "(try: mount proc on /proc)"]),
+        without_root(&["write /proc/self/uid_map: No such file", "(try: mount proc on /proc)"]),
     ),
     on(
         "a read-only /proc",
         arranged("mount -o remount,bind,ro /proc"),
         LOOP,
-        Refused(&[
+        without_root(&[
             "write /proc/self/uid_map: Read-only file system",
             "(try: mount proc on /proc so that it may be written to)",
         ]),
@@ -116,7 +121,7 @@ pub(crate) const NAMESPACES_AND_MOUNTS: &[Condition] = &[
         "clone(NEWUSER): EPERM",
         filtered(&["deny=newuser:EPERM", "deny=clone3:ENOSYS"]),
         LOOP,
-        Refused(&[
+        without_root(&[
             NAMESPACES,
             "Operation not permitted (try: user namespaces are forbidden here",
         ]),
@@ -125,7 +130,7 @@ pub(crate) const NAMESPACES_AND_MOUNTS: &[Condition] = &[
         "clone(NEWUSER): ENOSYS",
         filtered(&["deny=newuser:ENOSYS"]),
         LOOP,
-        Refused(&[
+        without_root(&[
             NAMESPACES,
             "Function not implemented (try: this kernel has no user namespaces",
         ]),
@@ -134,51 +139,51 @@ pub(crate) const NAMESPACES_AND_MOUNTS: &[Condition] = &[
         "clone(NEWUSER): EINVAL",
         filtered(&["deny=newuser:EINVAL"]),
         LOOP,
-        Refused(&[NAMESPACES, "Invalid argument (try: this kernel has no user namespaces"]),
+        without_root(&[NAMESPACES, "Invalid argument (try: this kernel has no user namespaces"]),
     ),
     on(
         "clone(NEWUSER): ENOSPC",
         filtered(&["deny=newuser:ENOSPC"]),
         LOOP,
-        Refused(&[NAMESPACES, "(try: raise user.max_user_namespaces"]),
+        without_root(&[NAMESPACES, "(try: raise user.max_user_namespaces"]),
     ),
     on(
         "only one user namespace",
         filtered(&["deny=unshare:EPERM"]),
         LOOP,
-        Refused(&["make the app's user namespace: Operation not permitted (try: user namespaces are restricted"]),
+        without_root(&["make the app's user namespace: Operation not permitted (try: user namespaces are restricted"]),
     ),
     // What AppArmor does on Ubuntu 24.04: namespaces can be made, and mean nothing.
     on(
         "mount: EACCES",
         filtered(&["deny=mount:EACCES"]),
-        Refused(&[NO_MOUNT, "Permission denied", MODULE]),
-        Refused(&[NO_MOUNT, "Permission denied", MODULE]),
+        without_root(&[NO_MOUNT, "Permission denied", MODULE]),
+        without_root(&[NO_MOUNT, "Permission denied", MODULE]),
     ),
     on(
         "mount: EPERM",
         filtered(&["deny=mount:EPERM"]),
-        Refused(&[NO_MOUNT, "Operation not permitted", MODULE]),
-        Refused(&[NO_MOUNT, "Operation not permitted", MODULE]),
+        without_root(&[NO_MOUNT, "Operation not permitted", MODULE]),
+        without_root(&[NO_MOUNT, "Operation not permitted", MODULE]),
     ),
     on(
         "mount: ENOSYS",
         filtered(&["deny=mount:ENOSYS"]),
-        Refused(&[NO_MOUNT, "Function not implemented"]),
-        Refused(&[NO_MOUNT, "Function not implemented"]),
+        without_root(&[NO_MOUNT, "Function not implemented"]),
+        without_root(&[NO_MOUNT, "Function not implemented"]),
     ),
     on(
         "pivot_root: EPERM",
         filtered(&["deny=pivot_root:EPERM"]),
-        Refused(&["pivot_root to the base of the new root: Operation not permitted"]),
-        Refused(&["pivot_root to the base of the new root: Operation not permitted"]),
+        without_root(&["pivot_root to the base of the new root: Operation not permitted"]),
+        without_root(&["pivot_root to the base of the new root: Operation not permitted"]),
     ),
     // Half a root is none: nothing of the host may stay beneath.
     on(
         "umount2: EPERM",
         filtered(&["deny=umount2:EPERM"]),
-        Refused(&["detach the old root: Operation not permitted"]),
-        Refused(&["detach the old root: Operation not permitted"]),
+        without_root(&["detach the old root: Operation not permitted"]),
+        without_root(&["detach the old root: Operation not permitted"]),
     ),
     on(
         "mount_setattr: ENOSYS",

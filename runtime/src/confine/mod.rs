@@ -210,11 +210,9 @@ impl ConfineError {
             Self::Seccomp(error) => error.hint(),
             Self::Status { number, .. } => Some(format!("open it for writing, as by {number}>FILE in a shell")),
             Self::Keyring(Errno::EDQUOT) => Some("raise kernel.keys.maxkeys: every contained program takes one".into()),
-            Self::Keyring(_)
-            | Self::NoNewPrivs(_)
-            | Self::Capabilities { .. }
-            | Self::Rlimit(_)
-            | Self::Missing(_) => None,
+            Self::Keyring(_) | Self::NoNewPrivs(_) | Self::Capabilities { .. } | Self::Rlimit(_) | Self::Missing(_) => {
+                None
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::{OptionFault, Options, confinement, value};
+use super::{OptionFault, Options, confinement, host, value};
 
 /// An option.
 #[derive(Debug)]
@@ -44,6 +44,13 @@ pub const FLAGS: &[Flag] = &[
         help: "Keep the mounted image so long for the next start; 0: keep none, and use none that is kept",
         packed: true,
         set: |options, text| value::seconds(text).map(|seconds| options.keep = Some(seconds)),
+    },
+    Flag {
+        name: "host",
+        value: Some("ITEM=ORIGIN"),
+        help: "Take a file of configuration, ITEM, from ORIGIN: host, bundled or merged (repeatable)",
+        packed: true,
+        set: |options, text| host::choose(&mut options.host, text),
     },
     Flag {
         name: "workdir",

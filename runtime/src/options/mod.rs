@@ -7,6 +7,7 @@
 mod confinement;
 mod fault;
 mod flag;
+mod host;
 mod value;
 
 use std::ffi::{OsStr, OsString};
@@ -21,6 +22,8 @@ pub use fault::OptionFault;
 pub use flag::{FLAGS, Flag};
 pub(crate) use value::seconds;
 
+use crate::root::contract::Contract;
+
 /// What all options of a caller begin with, in front of a bundle's own arguments.
 pub const PREFIX: &str = "--polecat-";
 
@@ -34,6 +37,8 @@ pub struct Options {
     /// How long a mount of the image is kept for the next start, in seconds; 0: no mount is kept or used. None: one that is there is
     /// used.
     pub keep: Option<u32>,
+    /// Whose configuration files are the program's.
+    pub host: Contract,
     /// Working directory inside, over the manifest's.
     pub workdir: Option<String>,
     /// `NAME=VALUE`, over the caller's and the manifest's.

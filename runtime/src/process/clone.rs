@@ -42,7 +42,9 @@ impl CloneError {
                 "user namespaces are forbidden here, by kernel.unprivileged_userns_clone, a container engine or a \
                  chroot; allow them or run as root"
             }
-            (true, Errno::EINVAL | Errno::ENOSYS) => "this kernel has no user namespaces (CONFIG_USER_NS), or a filter hides them; run as root",
+            (true, Errno::EINVAL | Errno::ENOSYS) => {
+                "this kernel has no user namespaces (CONFIG_USER_NS), or a filter hides them; run as root"
+            }
             (true, Errno::ENOSPC | Errno::EUSERS) => {
                 "raise user.max_user_namespaces and the other limits of namespaces(7)"
             }

@@ -4,6 +4,7 @@
 
 pub mod apply;
 pub mod binds;
+pub mod contract;
 pub mod dev;
 pub mod identity;
 pub mod op;
@@ -19,6 +20,7 @@ pub mod tree;
 mod tests {
     use std::path::{Path, PathBuf};
 
+    use super::contract::Offer;
     use super::identity::Account;
     use super::survey::{Standing, Survey};
     use crate::host::Facts;
@@ -41,6 +43,7 @@ mod tests {
                 home: "/home/ada".into(),
             },
             files: Vec::new(),
+            offer: Offer::default(),
             memory: 1 << 30,
         }
     }

@@ -114,6 +114,8 @@ pub enum BindKind {
     Shared,
     /// A directory with the mounts below it, to be read.
     ReadOnly,
+    /// A regular file, to be read. What has its name is replaced.
+    File,
 }
 
 impl BindKind {
@@ -124,7 +126,7 @@ impl BindKind {
         match self {
             Self::Node | Self::Device => None,
             Self::Shared => Some(NO_SET_ID | NO_DEVICES),
-            Self::ReadOnly => Some(READ_ONLY | NO_SET_ID | NO_DEVICES | NO_EXEC),
+            Self::ReadOnly | Self::File => Some(READ_ONLY | NO_SET_ID | NO_DEVICES | NO_EXEC),
         }
     }
 }

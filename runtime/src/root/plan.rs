@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::binds::{self, Refusal};
+use super::contract::{self, Contract, Item, Origin};
 use super::dev;
 use super::identity::{self, Account};
 use super::op::{Bind, BindKind, Entry, Op, System};
@@ -49,6 +50,8 @@ pub struct Inputs<'a> {
     pub cwd: Option<&'a Path>,
     /// Directories of the host that the caller names, wherever the image may hold something.
     pub binds: &'a [Shared],
+    /// What of the machine's configuration is the host's.
+    pub contract: &'a Contract,
     /// Whether the layer gets files that name the host's servers and the caller.
     pub names: bool,
 }
@@ -73,6 +76,9 @@ pub struct Plan {
 pub fn questions(inputs: Inputs<'_>) -> Questions {
     let mut directories: Vec<PathBuf> = MOUNT_POINTS.iter().map(|(path, _)| path.into()).collect();
     directories.push("/etc".into());
+    if inputs.names {
+        directories.extend(contract::questions(&inputs.host.offer));
+    }
     let mut contents = if inputs.contain {
         Vec::new()
     } else {
@@ -113,7 +119,9 @@ pub fn plan(inputs: Inputs<'_>, survey: &Survey) -> Plan {
     let cwd = inputs.cwd.map(Path::to_owned).or(cwd).unwrap_or_else(|| "/".into());
     let mut layer = mount_points(survey);
     if inputs.names {
-        layer.extend(names(host, &home, survey));
+        layer.extend(names(inputs, &home, survey));
+        layer.extend(contract::entries(inputs.contract, &host.offer, survey));
+        mounts.extend(contract::steps(inputs.contract, &host.offer, survey));
     }
     layer.extend(shared_points(&mounts, survey));
     Plan {
@@ -175,7 +183,8 @@ fn mount_points(survey: &Survey) -> Vec<Entry> {
 }
 
 /// What the image cannot know: names of hosts and of the caller.
-fn names(host: &Facts, home: &Path, survey: &Survey) -> Vec<Entry> {
+fn names(inputs: Inputs<'_>, home: &Path, survey: &Survey) -> Vec<Entry> {
+    let Inputs { host, contract, .. } = inputs;
     if survey.standing(Path::new("/etc")) == Standing::Other {
         return Vec::new();
     }
@@ -184,13 +193,17 @@ fn names(host: &Facts, home: &Path, survey: &Survey) -> Vec<Entry> {
         ..host.account.clone()
     };
     let known = |path: &&str| is_root(host) && survey.standing(Path::new(path)) == Standing::Other;
-    let names = NAMES.into_iter().filter(|path| !known(path)).filter_map(|path| {
-        let contents = match path {
-            PASSWD => identity::with_user(survey.passwd.as_deref(), &account),
-            _ => identity::with_group(survey.group.as_deref(), &account),
-        };
-        Some((path, contents?))
-    });
+    let merged = contract.origin(Item::Passwd) == Origin::Merged;
+    let names = NAMES
+        .into_iter()
+        .filter(|path| merged && !known(path))
+        .filter_map(|path| {
+            let contents = match path {
+                PASSWD => identity::with_user(survey.passwd.as_deref(), &account),
+                _ => identity::with_group(survey.group.as_deref(), &account),
+            };
+            Some((path, contents?))
+        });
     let files = host.files.iter().cloned().chain(names);
     files
         .map(|(path, contents)| Entry::File {

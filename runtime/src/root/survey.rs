@@ -56,12 +56,13 @@ impl Survey {
     /// See [`SurveyError`].
     pub fn take(root: &Path, questions: Questions) -> Result<Self, SurveyError> {
         let mut standings = BTreeMap::new();
+        let mut missing = Vec::new();
         for path in questions.directories {
-            let standing = stand(root, &path)?;
+            let standing = stand(root, &path, &mut missing)?;
             standings.insert(path, standing);
         }
         for path in questions.contents {
-            let standing = match stand(root, &path)? {
+            let standing = match stand(root, &path, &mut missing)? {
                 Standing::Directory => look_into(root, &path)?,
                 other => other,
             };
@@ -99,8 +100,13 @@ impl Survey {
     }
 }
 
-fn stand(root: &Path, path: &Path) -> Result<Standing, SurveyError> {
+/// `missing`: places where nothing is, as far as they are known. An image server is asked for each of them but once.
+fn stand(root: &Path, path: &Path, missing: &mut Vec<PathBuf>) -> Result<Standing, SurveyError> {
     let mut place = root.to_owned();
+    let whole = inside(root, path);
+    if missing.iter().any(|known| whole.starts_with(known)) && path.components().all(is_plain) {
+        return Ok(Standing::Missing);
+    }
     for component in path.components() {
         match component {
             Component::RootDir => continue,
@@ -110,13 +116,20 @@ fn stand(root: &Path, path: &Path) -> Result<Standing, SurveyError> {
         match fs::symlink_metadata(&place) {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => return Ok(Standing::Other),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Standing::Missing),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                missing.push(place);
+                return Ok(Standing::Missing);
+            }
             // A directory that is somebody else's may be closed to the caller.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Standing::Other),
             Err(error) => return Err(SurveyError::new(&place, &error)),
         }
     }
     Ok(Standing::Directory)
+}
+
+fn is_plain(component: Component<'_>) -> bool {
+    matches!(component, Component::RootDir | Component::Normal(_))
 }
 
 fn inside(root: &Path, path: &Path) -> PathBuf {

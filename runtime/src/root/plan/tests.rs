@@ -9,6 +9,7 @@ fn planned(host: &Facts, contain: bool, cwd: Option<&str>, held: &[(&str, Standi
         contain,
         cwd: cwd.map(Path::new),
         binds: &[],
+        contract: &Contract::default(),
         names: true,
     };
     let Questions {
@@ -94,6 +95,7 @@ fn root_has_a_name_where_there_are_names() {
             contain: true,
             cwd: None,
             binds: &[],
+            contract: &Contract::default(),
             names: true,
         };
         assert_eq!(questions(inputs).names, read, "{}:{}", host.uid, host.gid);
@@ -201,6 +203,7 @@ fn what_the_caller_names_is_bound_unless_it_is_seen_already() {
             contain,
             cwd: None,
             binds: &binds,
+            contract: &Contract::default(),
             names: true,
         };
         let Questions {
