@@ -96,6 +96,10 @@ fn read(bundle: &Bundle, user: Option<u32>, choices: &[&str], file: &str) -> Str
 
 const BOTH: [Option<u32>; 2] = [None, host::USER];
 
+/// What packing makes of a tree without these files.
+const PACKED_GROUP: &str = "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n";
+const PACKED_HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+
 #[test]
 fn each_item_is_whose_the_table_says() {
     if missing() {
@@ -107,7 +111,7 @@ fn each_item_is_whose_the_table_says() {
         ("etc/resolv.conf", "", "host\n", "host\n"),
         ("etc/resolv.conf", "resolv.conf=bundled", "", "image\n"),
         ("etc/hosts", "", "host\n", "host\n"),
-        ("etc/hosts", "hosts=bundled", "", "image\n"),
+        ("etc/hosts", "hosts=bundled", PACKED_HOSTS, "image\n"),
         ("etc/localtime", "", "host\n", "host\n"),
         ("etc/localtime", "localtime=bundled", "", "image\n"),
         ("etc/nsswitch.conf", "", "", "image: sss files\n"),
@@ -115,7 +119,7 @@ fn each_item_is_whose_the_table_says() {
         ("etc/machine-id", "", "", "image\n"),
         ("etc/machine-id", "machine-id=host", "host\n", "host\n"),
         ("etc/group", "passwd=host", "host:x:7:\n", "host:x:7:\n"),
-        ("etc/group", "passwd=bundled", "", "image:x:7:\n"),
+        ("etc/group", "passwd=bundled", PACKED_GROUP, "image:x:7:\n"),
         ("etc/ssl/certs/ca-certificates.crt", "", "host\n", "image\n"),
         ("etc/ssl/certs/ca-certificates.crt", "ca=bundled", "", "image\n"),
         ("etc/ssl/certs/ca-certificates.crt", "ca=host", "host\n", "host\n"),
@@ -180,7 +184,10 @@ fn certificates_are_found_wherever_they_are_and_have_all_names() {
                         /usr/lib/ssl/cert.pem; echo more >> /etc/ssl/certs/ca-certificates.crt";
             let ended = exec::run(&mut command(&bundle, user, &[], line));
             assert_eq!(ended.out(), "host\n".repeat(4), "{place}: {ended}");
-            assert!(ended.err().contains("ead-only"), "{place}: {ended}");
+            assert!(
+                ["ead-only", "denied"].iter().any(|word| ended.err().contains(word)),
+                "{place}: {ended}"
+            );
             assert_ne!(ended.code(), Some(0), "{place}: {ended}");
         }
     }

@@ -108,9 +108,15 @@ fn variables_that_mean_harm() {
         ("POLECAT_TRUST", "/"),
     ];
     variables.extend(names.iter().map(|name| (name.as_str(), megabyte.as_str())));
+    let words: Vec<String> = variables
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    // Behind all that needs a PATH itself.
+    let prefix: Vec<&str> = std::iter::once("env").chain(words.iter().map(String::as_str)).collect();
     for place in places() {
         let line = "echo ${LD_PRELOAD-unset} ${#LARGE_9}; exit 7";
-        let ended = with_variables(&bundle, place, &variables, line).exits(7);
+        let ended = exec::run(bundle.start_behind(place, &prefix).args(["-c", line])).exits(7);
         assert_eq!(ended.out(), "unset 100000\n", "{place}: {ended}");
         assert_eq!(ended.err(), "", "{place}");
     }

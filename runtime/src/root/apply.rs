@@ -166,10 +166,7 @@ fn bind_part(bind: &Bind, tree: &mut Tree, view: View<'_>) -> Result<(), ApplyEr
     }
     let is_node = matches!(kind, BindKind::Node | BindKind::Device | BindKind::File);
     let made = match kind {
-        BindKind::File => {
-            let place = tree.place(path)?;
-            place.remove().and_then(|()| place.create(0o644)).map(drop)
-        }
+        BindKind::File => Ok(()),
         BindKind::Node | BindKind::Device => tree.place(path)?.create(0o644).map(drop),
         BindKind::Shared | BindKind::ReadOnly => Ok(tree.directory(path, 0o755)?),
     };

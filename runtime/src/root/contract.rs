@@ -158,13 +158,23 @@ pub struct Offer {
 
 /// Paths of the image that [`steps`] and [`entries`] want to know about, `/etc` besides.
 #[must_use]
-pub fn questions(offer: &Offer) -> Vec<PathBuf> {
+pub fn questions(contract: &Contract, offer: &Offer) -> Vec<PathBuf> {
     let mut asked: Vec<PathBuf> = Vec::new();
     if offer.certificates.is_some() {
         asked.extend(CERTIFICATES.iter().chain(&ALIASES).map(PathBuf::from));
     }
     if let Some((name, _)) = &offer.terminal {
         asked.extend(descriptions(name));
+    }
+    if [Item::Certificates, Item::TermInfo]
+        .iter()
+        .any(|item| contract.origin(*item) == Host)
+    {
+        let parents: Vec<PathBuf> = asked
+            .iter()
+            .filter_map(|path| Some(path.parent()?.to_owned()))
+            .collect();
+        asked.extend(parents);
     }
     if offer.locale.is_some() {
         asked.push(LOCALE.into());
@@ -199,17 +209,55 @@ pub fn entries(contract: &Contract, offer: &Offer, survey: &Survey) -> Vec<Entry
         let lacks = !places.any(|(standing, place)| standing == Standing::Other && !place.starts_with("/lib"));
         match first {
             Some((Standing::Missing, place)) if lacks || replaced => entries.push(file(place, contents)),
-            Some((Standing::Other, place)) if replaced => entries.push(file(place, contents)),
+            Some((Standing::Other, place)) if replaced && is_plain(&place, survey) => {
+                entries.push(file(place, contents))
+            }
             _ => {}
         }
+    }
+    let covered = covered(contract, offer, survey);
+    let made = covered.contains(&CERTIFICATES[0]);
+    entries.extend(covered.into_iter().map(|path| file(path.into(), &[])));
+    if made {
+        let unnamed = ALIASES.into_iter().filter(|path| is_missing(path, survey));
+        entries.extend(unnamed.map(|path| Entry::Link {
+            path: path.into(),
+            target: CERTIFICATES[0],
+        }));
     }
     entries
 }
 
-/// What is mounted and linked in the new root.
+fn is_missing(path: &str, survey: &Survey) -> bool {
+    survey.standing(Path::new(path)) == Standing::Missing
+}
+
+/// Whether what is there is in a directory without links on the way, so that it can be replaced.
+fn is_plain(path: &Path, survey: &Survey) -> bool {
+    let parent = path.parent().map(|parent| survey.standing(parent));
+    parent == Some(Standing::Directory)
+}
+
+/// The names under which the host's certificates are seen.
+fn covered(contract: &Contract, offer: &Offer, survey: &Survey) -> Vec<&'static str> {
+    if offer.certificates.is_none() {
+        return Vec::new();
+    }
+    let [first, ..] = CERTIFICATES;
+    let mut held = CERTIFICATES.into_iter().filter(|path| !is_missing(path, survey));
+    if contract.origin(Item::Certificates) != Host {
+        return if held.next().is_none() { vec![first] } else { Vec::new() };
+    }
+    let mut covered: Vec<&str> = held.filter(|path| is_plain(Path::new(path), survey)).collect();
+    if is_missing(first, survey) {
+        covered.push(first);
+    }
+    covered
+}
+
+/// What is mounted in the new root, over what [`entries`] made.
 #[must_use]
 pub fn steps(contract: &Contract, offer: &Offer, survey: &Survey) -> Vec<Op> {
-    let mut ops = Vec::new();
     let bind = |source: &PathBuf, path: &str, kind| {
         Op::Bind(Bind {
             source: source.clone(),
@@ -218,24 +266,10 @@ pub fn steps(contract: &Contract, offer: &Offer, survey: &Survey) -> Vec<Op> {
             optional: true,
         })
     };
+    let mut ops = Vec::new();
     if let Some(source) = &offer.certificates {
-        let is_missing = |path: &&str| survey.standing(Path::new(path)) == Standing::Missing;
-        let has = CERTIFICATES.iter().any(|path| !is_missing(&path));
-        let replaced = contract.origin(Item::Certificates) == Host;
-        let first = CERTIFICATES[0];
-        if replaced {
-            let places = CERTIFICATES.iter().filter(|path| !is_missing(path));
-            ops.extend(places.map(|path| bind(source, path, BindKind::File)));
-        }
-        if (!has || replaced) && is_missing(&first) {
-            ops.push(bind(source, first, BindKind::File));
-            ops.extend(ALIASES.into_iter().filter(is_missing).map(|path| {
-                Op::Make(Entry::Link {
-                    path: path.into(),
-                    target: first,
-                })
-            }));
-        }
+        let covered = covered(contract, offer, survey);
+        ops.extend(covered.into_iter().map(|path| bind(source, path, BindKind::File)));
     }
     if let Some(source) = &offer.locale
         && survey.standing(Path::new(LOCALE)) != Standing::Other

@@ -114,7 +114,7 @@ pub enum BindKind {
     Shared,
     /// A directory with the mounts below it, to be read.
     ReadOnly,
-    /// A regular file, to be read. What has its name is replaced.
+    /// A regular file, to be read. One that the layer was given has its name, and goes where nothing can be bound.
     File,
 }
 

@@ -77,7 +77,7 @@ pub fn questions(inputs: Inputs<'_>) -> Questions {
     let mut directories: Vec<PathBuf> = MOUNT_POINTS.iter().map(|(path, _)| path.into()).collect();
     directories.push("/etc".into());
     if inputs.names {
-        directories.extend(contract::questions(&inputs.host.offer));
+        directories.extend(contract::questions(inputs.contract, &inputs.host.offer));
     }
     let mut contents = if inputs.contain {
         Vec::new()

@@ -61,6 +61,14 @@ fn the_last_word_counts_and_nonsense_is_none() {
     }
 }
 
+/// An image that holds `held`, each in a directory, unless that is held as something else.
+fn surveyed(contract: &Contract, offer: &Offer, held: &[(&str, Standing)]) -> Survey {
+    let parents = held.iter().filter_map(|(path, _)| Path::new(path).parent()?.to_str());
+    let mut all: Vec<(&str, Standing)> = held.to_vec();
+    all.extend(parents.map(|path| (path, Standing::Directory)));
+    survey(&questions(contract, offer), &all)
+}
+
 fn certificates() -> Offer {
     Offer {
         certificates: Some("/etc/pki/real.pem".into()),
@@ -71,7 +79,15 @@ fn certificates() -> Offer {
 /// Paths of what is bound, and of links, in an image that holds `held`.
 fn made(words: &[&str], held: &[(&str, Standing)]) -> (Vec<String>, usize) {
     let offer = certificates();
-    let steps = steps(&chosen(words), &offer, &survey(&questions(&offer), held));
+    let contract = chosen(words);
+    let survey = surveyed(&contract, &offer, held);
+    let entries = entries(&contract, &offer, &survey);
+    let files: Vec<_> = entries
+        .iter()
+        .filter(|entry| matches!(entry, Entry::File { .. }))
+        .collect();
+    let steps = steps(&contract, &offer, &survey);
+    assert_eq!(files.len(), steps.len(), "there is a file to mount each on");
     let bound = steps.iter().filter_map(|op| match op {
         Op::Bind(bind) => {
             assert_eq!((bind.kind, bind.optional), (BindKind::File, true));
@@ -79,7 +95,7 @@ fn made(words: &[&str], held: &[(&str, Standing)]) -> (Vec<String>, usize) {
         }
         _ => None,
     });
-    let links = steps.iter().filter(|op| matches!(op, Op::Make(Entry::Link { .. })));
+    let links = entries.iter().filter(|entry| matches!(entry, Entry::Link { .. }));
     (bound.collect(), links.count())
 }
 
@@ -87,7 +103,7 @@ fn made(words: &[&str], held: &[(&str, Standing)]) -> (Vec<String>, usize) {
 fn certificates_of_the_host_where_the_image_has_none() {
     let [debian, fedora, ..] = CERTIFICATES;
     type Case<'a> = (&'a [&'a str], &'a [(&'a str, Standing)], &'a [&'a str], usize);
-    let cases: [Case<'_>; 6] = [
+    let cases: [Case<'_>; 7] = [
         (&[], &[], &[debian], ALIASES.len()),
         (
             &[],
@@ -97,7 +113,13 @@ fn certificates_of_the_host_where_the_image_has_none() {
         ),
         (&[], &[(fedora, Standing::Other)], &[], 0),
         (&[], &[(debian, Standing::Other)], &[], 0),
-        (&["ca=host"], &[(debian, Standing::Other)], &[debian], 0),
+        (&["ca=host"], &[(debian, Standing::Other)], &[debian], ALIASES.len()),
+        (
+            &["ca=host"],
+            &[(debian, Standing::Other), ("/etc/ssl/certs", Standing::Other)],
+            &[],
+            0,
+        ),
         (
             &["ca=host"],
             &[(fedora, Standing::Other)],
@@ -122,17 +144,23 @@ fn a_terminal_is_described_where_the_image_cannot() {
     };
     let place = "/usr/share/terminfo/f/foot";
     type Case<'a> = (&'a [&'a str], &'a [(&'a str, Standing)], bool);
-    let cases: [Case<'_>; 6] = [
+    let cases: [Case<'_>; 7] = [
         (&[], &[], true),
         (&[], &[(place, Standing::Other)], false),
         (&[], &[("/etc/terminfo/f/foot", Standing::Other)], false),
         // A link in the way of /lib says nothing.
         (&[], &[("/lib/terminfo/f/foot", Standing::Other)], true),
         (&["terminfo=host"], &[(place, Standing::Other)], true),
+        (
+            &["terminfo=host"],
+            &[(place, Standing::Other), ("/usr/share/terminfo/f", Standing::Other)],
+            false,
+        ),
         (&["terminfo=host"], &[("/etc/terminfo/f/foot", Standing::Other)], true),
     ];
     for (words, held, added) in cases {
-        let entries = entries(&chosen(words), &offer, &survey(&questions(&offer), held));
+        let contract = chosen(words);
+        let entries = entries(&contract, &offer, &surveyed(&contract, &offer, held));
         let expected = added.then(|| Entry::File {
             path: place.into(),
             contents: b"compiled".to_vec(),
@@ -166,7 +194,7 @@ fn files_are_copied_and_locales_bound() {
     };
     let contract = chosen(&["machine-id=host", "locale=host"]);
     for (standing, bound) in [(Standing::Missing, 1), (Standing::Directory, 1), (Standing::Other, 0)] {
-        let asked = [questions(&offer), vec!["/etc".into()]].concat();
+        let asked = [questions(&contract, &offer), vec!["/etc".into()]].concat();
         let whole = survey(&asked, &[(LOCALE, standing)]);
         let linked = survey(&asked, &[(LOCALE, standing), ("/etc", Standing::Other)]);
         assert_eq!(entries(&contract, &offer, &whole).len(), 1);
