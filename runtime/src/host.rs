@@ -195,13 +195,15 @@ fn description() -> Option<(String, Vec<u8>)> {
     if name.len() > LONGEST_TERMINAL || !first.is_ascii_alphanumeric() || !name.bytes().all(is_plain) {
         return None;
     }
-    let directories = TERMINFO
-        .iter()
-        .flat_map(|base| [format!("{base}/{}", char::from(first)), format!("{base}/{first:x}")]);
-    directories
-        .map(|directory| Path::new(&directory).join(&name))
-        .find_map(|path| read_short(&path).ok())
-        .map(|contents| (name, contents))
+    let numbered = format!("{first:x}");
+    for base in TERMINFO {
+        for directory in [name.get(..1).unwrap_or_default(), &numbered] {
+            if let Ok(contents) = read_short(&Path::new(base).join(directory).join(&name)) {
+                return Some((name.clone(), contents));
+            }
+        }
+    }
+    None
 }
 
 /// The file behind `path`, links followed.

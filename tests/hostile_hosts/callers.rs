@@ -275,9 +275,9 @@ fn an_unknown_terminal_is_the_programs_matter() {
 #[test]
 fn fifty_at_once_with_few_loop_devices() {
     let Some((bundle, launcher)) = shell() else { return };
-    // Nodes of four devices for fifty that all want one: the others take the next rung.
+    // Nodes of two devices for fifty that all want one: the others take the next rung.
     let host = host::Host {
-        setup: "dev fuse 666 10 229 loop-control 600 10 237 loop61 600 7 61 loop62 600 7 62",
+        setup: "dev fuse 666 10 229 loop-control 600 10 237 loop0 600 7 0 loop1 600 7 1",
         words: &[],
     };
     let children: Vec<_> = (0..50)

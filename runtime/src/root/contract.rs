@@ -161,20 +161,14 @@ pub struct Offer {
 pub fn questions(contract: &Contract, offer: &Offer) -> Vec<PathBuf> {
     let mut asked: Vec<PathBuf> = Vec::new();
     if offer.certificates.is_some() {
-        asked.extend(CERTIFICATES.iter().chain(&ALIASES).map(PathBuf::from));
+        for path in CERTIFICATES.iter().chain(&ALIASES) {
+            ask(&mut asked, Path::new(path), contract.origin(Item::Certificates));
+        }
     }
     if let Some((name, _)) = &offer.terminal {
-        asked.extend(descriptions(name));
-    }
-    if [Item::Certificates, Item::TermInfo]
-        .iter()
-        .any(|item| contract.origin(*item) == Host)
-    {
-        let parents: Vec<PathBuf> = asked
-            .iter()
-            .filter_map(|path| Some(path.parent()?.to_owned()))
-            .collect();
-        asked.extend(parents);
+        for path in descriptions(name) {
+            ask(&mut asked, &path, contract.origin(Item::TermInfo));
+        }
     }
     if offer.locale.is_some() {
         asked.push(LOCALE.into());
@@ -182,37 +176,39 @@ pub fn questions(contract: &Contract, offer: &Offer) -> Vec<PathBuf> {
     asked
 }
 
+/// What is to be replaced must lie in a directory.
+fn ask(asked: &mut Vec<PathBuf>, path: &Path, origin: Origin) {
+    asked.push(path.to_owned());
+    if let (Host, Some(parent)) = (origin, path.parent()) {
+        asked.push(parent.to_owned());
+    }
+}
+
 /// Where the description of a terminal may be.
-fn descriptions(name: &str) -> impl Iterator<Item = PathBuf> {
-    let first = name.chars().take(1).collect::<String>();
-    TERMINFO
-        .into_iter()
-        .map(move |directory| Path::new(directory).join(&first).join(name))
+fn descriptions(name: &str) -> [PathBuf; 4] {
+    let first = name.get(..1).unwrap_or_default();
+    TERMINFO.map(|directory| Path::new(directory).join(first).join(name))
 }
 
 /// Files for the layer.
 #[must_use]
 pub fn entries(contract: &Contract, offer: &Offer, survey: &Survey) -> Vec<Entry> {
-    let file = |path: PathBuf, contents: &[u8]| Entry::File {
-        path,
-        contents: contents.to_vec(),
-    };
     let mut entries = Vec::new();
     if survey.standing(Path::new("/etc")) != Standing::Other {
         entries.extend(offer.files.iter().map(|(path, contents)| file(path.into(), contents)));
     }
     if let Some((name, contents)) = &offer.terminal {
-        let mut places = descriptions(name).map(|place| (survey.standing(&place), place));
+        let places = descriptions(name);
+        let is_held = |place: &PathBuf| survey.standing(place) == Standing::Other;
         let replaced = contract.origin(Item::TermInfo) == Host;
-        let first = places.next();
         // On systems of one /usr, /lib is a link: what it leads to has been looked at.
-        let lacks = !places.any(|(standing, place)| standing == Standing::Other && !place.starts_with("/lib"));
-        match first {
-            Some((Standing::Missing, place)) if lacks || replaced => entries.push(file(place, contents)),
-            Some((Standing::Other, place)) if replaced && is_plain(&place, survey) => {
-                entries.push(file(place, contents))
-            }
-            _ => {}
+        let [first, elsewhere, _, configured] = &places;
+        let lacks = !is_held(elsewhere) && !is_held(configured);
+        let standing = survey.standing(first);
+        if (standing == Standing::Missing && (lacks || replaced))
+            || (standing == Standing::Other && replaced && is_plain(first, survey))
+        {
+            entries.push(file(first.clone(), contents));
         }
     }
     let covered = covered(contract, offer, survey);
@@ -230,6 +226,13 @@ pub fn entries(contract: &Contract, offer: &Offer, survey: &Survey) -> Vec<Entry
 
 fn is_missing(path: &str, survey: &Survey) -> bool {
     survey.standing(Path::new(path)) == Standing::Missing
+}
+
+fn file(path: PathBuf, contents: &[u8]) -> Entry {
+    Entry::File {
+        path,
+        contents: contents.to_vec(),
+    }
 }
 
 /// Whether what is there is in a directory without links on the way, so that it can be replaced.
@@ -283,23 +286,34 @@ pub fn steps(contract: &Contract, offer: &Offer, survey: &Survey) -> Vec<Op> {
 /// without any has `files`.
 #[must_use]
 pub fn plain_services(configuration: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(configuration);
-    let mut plain = String::new();
-    for line in text.lines() {
-        let line = line.split('#').next().unwrap_or_default();
-        let Some((base, services)) = line.split_once(':') else {
+    let mut plain = Vec::new();
+    for line in configuration.split(|&byte| byte == b'\n') {
+        let mut fields = line.splitn(2, |&byte| byte == b':');
+        let (Some(base), Some(services)) = (fields.next(), fields.next()) else {
             continue;
         };
-        let mut kept: Vec<&str> = services
-            .split_whitespace()
-            .filter(|service| matches!(*service, "files" | "dns"))
-            .collect();
-        if kept.is_empty() {
-            kept.push("files");
+        if base.starts_with(b"#") {
+            continue;
         }
-        plain.push_str(&format!("{}: {}\n", base.trim(), kept.join(" ")));
+        plain.extend_from_slice(base.trim_ascii());
+        plain.push(b':');
+        let named = plain.len();
+        for service in services.split(u8::is_ascii_whitespace) {
+            match service {
+                b"files" | b"dns" => {
+                    plain.push(b' ');
+                    plain.extend_from_slice(service);
+                }
+                service if service.starts_with(b"#") => break,
+                _ => {}
+            }
+        }
+        if plain.len() == named {
+            plain.extend_from_slice(b" files");
+        }
+        plain.push(b'\n');
     }
-    plain.into_bytes()
+    plain
 }
 
 #[cfg(test)]
