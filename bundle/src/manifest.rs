@@ -8,12 +8,13 @@ mod seccomp;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod value;
 
 use serde::{Deserialize, Serialize};
 
 use crate::hash_tree::BlockDigest;
 pub use entry_point::EntryPoint;
-use object::{object, object_if_any, objects};
+use object::{object, objects};
 pub use seccomp::{Seccomp, SeccompArgument, SeccompPlace, SeccompRule};
 pub use validate::ManifestError;
 pub(crate) use validate::encode_hex;
@@ -141,7 +142,7 @@ pub struct Isolation {
     pub options: Vec<String>,
     /// What becomes of the program's system calls; none: the reader's own default. Only with [`ISOLATION_OPTIONS`] among
     /// [`Manifest::requires`].
-    #[serde(default, deserialize_with = "object_if_any", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seccomp: Option<Seccomp>,
 }
 

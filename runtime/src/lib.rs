@@ -12,6 +12,7 @@
 //! | `Mounted` | a rung holds: the image, a layer to write to, and the plan of the rest | |
 //! | `Rooted` | the plan is done, the old root detached | |
 //! | [`confine::Confined`] | no capabilities but a few, `no_new_privs` | the app's process |
+//! | [`confine::Sealed`] | the app's limits, its filter of system calls | |
 //! | execve(2) | the app | |
 //!
 //! What can be decided without touching anything is a pure function over plain values, tested as a table:

@@ -15,9 +15,9 @@ fn soft_and_hard() {
             ("--polecat-rlimit=core=0", "ulimit -S -c; ulimit -H -c", "0\n0\n"),
             ("--polecat-rlimit=cpu=7:unlimited", "ulimit -S -t", "7\n"),
             (
-                "--polecat-rlimit=nproc=1000:1001",
-                "ulimit -S -p; ulimit -H -p",
-                "1000\n1001\n",
+                "--polecat-rlimit=stack=1024000:2048000",
+                "ulimit -S -s; ulimit -H -s",
+                "1000\n2000\n",
             ),
         ] {
             let ended = line(bundle, place, &[option], script).success();

@@ -85,8 +85,7 @@ fn a_line_for_each_layer_before_the_program() {
 #[test]
 fn namespaces_that_are_full_are_others_than_the_callers() {
     everywhere(|place, bundle| {
-        let script = "busybox readlink /proc/self/ns/user /proc/self/ns/mnt /proc/self/ns/pid /proc/self/ns/ipc /proc/self/ns/uts \
-                      /proc/self/ns/net /proc/self/ns/cgroup";
+        let script = "for name in user mnt pid ipc uts net cgroup; do busybox readlink /proc/self/ns/$name; done";
         let ended = line(bundle, place, &["--polecat-status"], script).success();
         let told = told(&ended.err());
         let out = ended.out();
@@ -148,10 +147,7 @@ fn one_object_to_a_descriptor_that_the_program_has_not() {
 fn a_descriptor_that_is_not_there() {
     everywhere(|place, bundle| {
         let ended = line(bundle, place, &["--polecat-status-fd=7"], "echo started").exits(125);
-        assert!(
-            ended.err().contains("descriptor 7: Bad file descriptor"),
-            "{place}: {ended}"
-        );
+        assert!(ended.err().contains("descriptor 7: Bad file"), "{place}: {ended}");
         for number in ["1", "-1", "x", ""] {
             let option = format!("--polecat-status-fd={number}");
             let ended = line(bundle, place, &[&option], "echo started").exits(125);

@@ -12,33 +12,10 @@ pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserialize
     deserializer.deserialize_map(Object(PhantomData))
 }
 
-/// Reads one that is there.
-pub(super) fn object_if_any<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    object(deserializer).map(Some)
-}
-
 /// Reads a list of such objects.
 pub(super) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let list: Vec<Whole<T>> = Vec::deserialize(deserializer)?;
     Ok(list.into_iter().map(|Whole(value)| value).collect())
-}
-
-/// Reads one, or `null`, which stands for nothing: so Go's encoder writes what is empty.
-pub(super) fn object_or_null<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    let value: Option<Whole<T>> = Option::deserialize(deserializer)?;
-    Ok(value.map(|Whole(value)| value).unwrap_or_default())
-}
-
-/// Reads a list of them, or `null`.
-pub(super) fn objects_or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    let list: Option<Vec<Whole<T>>> = Option::deserialize(deserializer)?;
-    Ok(list.unwrap_or_default().into_iter().map(|Whole(value)| value).collect())
 }
 
 /// A `T` that was an object.

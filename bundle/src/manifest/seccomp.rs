@@ -1,42 +1,42 @@
 //! A profile of system calls: `linux.seccomp` of the OCI runtime specification, with what Docker's profiles have besides. The names
 //! of actions, calls and comparisons mean what they mean there; `runtime::confine::seccomp` knows them.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::object::{object, object_or_null, objects_or_null};
 use super::validate::ManifestError;
+use super::value::{Fault, Value};
 
 /// What becomes of which system calls. Only those of the machine that a bundle is for: lists of architectures are not kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seccomp {
     /// What becomes of calls that no rule is about: `SCMP_ACT_ERRNO`, …
     pub default_action: String,
     /// The number of errno(3) with it; none: `EPERM`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub default_errno_ret: Option<u32>,
     /// The rules.
-    #[serde(default, deserialize_with = "objects_or_null", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub syscalls: Vec<SeccompRule>,
 }
 
 /// What becomes of some calls.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SeccompRule {
     /// Their names.
-    #[serde(default, deserialize_with = "words", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
     /// One name, as old profiles of Docker's have it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What becomes of them.
     pub action: String,
     /// The number of errno(3) with it; none: `EPERM`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub errno_ret: Option<u32>,
     /// What their arguments must be for that: all of it, or where two are about the same argument, one of it.
-    #[serde(default, deserialize_with = "objects_or_null", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<SeccompArgument>,
     /// Where the rule is one.
     #[serde(
@@ -55,7 +55,7 @@ pub struct SeccompRule {
 }
 
 /// What an argument must be.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SeccompArgument {
     /// Which, from 0.
@@ -63,24 +63,23 @@ pub struct SeccompArgument {
     /// What it is compared with, or the mask.
     pub value: u64,
     /// With a mask, what is left of the argument.
-    #[serde(default)]
     pub value_two: u64,
     /// How: `SCMP_CMP_EQ`, …
     pub op: String,
 }
 
 /// Docker's: where a rule is one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SeccompPlace {
     /// Capabilities that the program has: of the including ones all, of the excluding ones any.
-    #[serde(default, deserialize_with = "words", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub caps: Vec<String>,
     /// Machines, as Docker calls them: `amd64`, `arm64`, …
-    #[serde(default, deserialize_with = "words", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub arches: Vec<String>,
     /// The first version of Linux: `4.8`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_kernel: Option<String>,
 }
 
@@ -96,16 +95,65 @@ impl Seccomp {
     /// # Errors
     /// [`ManifestError::Json`] when they are no JSON of that shape.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let mut json = serde_json::Deserializer::from_slice(bytes);
-        let profile = object(&mut json).map_err(ManifestError::from_json)?;
-        json.end().map_err(ManifestError::from_json)?;
-        Ok(profile)
+        serde_json::from_slice(bytes).map_err(ManifestError::from_json)
+    }
+
+    fn read(value: Value) -> Result<Self, Fault> {
+        let mut members = value.members("seccomp")?;
+        Ok(Self {
+            default_action: members.needed("defaultAction")?,
+            default_errno_ret: members.short_number("defaultErrnoRet")?,
+            syscalls: members.list("syscalls", SeccompRule::read)?,
+        })
     }
 }
 
-/// A list of words, or `null`.
-fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+impl SeccompRule {
+    fn read(value: Value, field: &'static str) -> Result<Self, Fault> {
+        let mut members = value.members(field)?;
+        Ok(Self {
+            names: members.list("names", Value::text)?,
+            name: members.text("name")?,
+            action: members.needed("action")?,
+            errno_ret: members.short_number("errnoRet")?,
+            args: members.list("args", SeccompArgument::read)?,
+            includes: SeccompPlace::read(members.take("includes"), "includes")?,
+            excludes: SeccompPlace::read(members.take("excludes"), "excludes")?,
+        })
+    }
+}
+
+impl SeccompArgument {
+    fn read(value: Value, field: &'static str) -> Result<Self, Fault> {
+        let mut members = value.members(field)?;
+        Ok(Self {
+            index: members.short_number("index")?.unwrap_or(0),
+            value: members.number("value")?.unwrap_or(0),
+            value_two: members.number("valueTwo")?.unwrap_or(0),
+            op: members.needed("op")?,
+        })
+    }
+}
+
+impl SeccompPlace {
+    fn read(value: Value, field: &'static str) -> Result<Self, Fault> {
+        if value == Value::Null {
+            return Ok(Self::default());
+        }
+        let mut members = value.members(field)?;
+        Ok(Self {
+            caps: members.list("caps", Value::text)?,
+            arches: members.list("arches", Value::text)?,
+            min_kernel: members.text("minKernel")?,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Seccomp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Self::read(value).map_err(de::Error::custom)
+    }
 }
 
 #[cfg(test)]
@@ -151,6 +199,10 @@ mod tests {
             r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": "read", "action": "SCMP_ACT_LOG"}]}"#,
             r#"{"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": -1}"#,
             r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [["read"]]}"#,
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "defaultAction": "SCMP_ACT_ALLOW"}"#,
+            r#"{"defaultAction": null}"#,
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 4294967296}"#,
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1.5}"#,
             r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": [], "action": "", "args": [[0, 0, 0, ""]]}]}"#,
             r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": [], "action": "", "includes": [[], []]}]}"#,
         ] {

@@ -12,6 +12,9 @@ impl CapabilitySet {
     /// None.
     pub const NONE: Self = Self(0);
 
+    /// All that have a name here.
+    const ALL: Self = Self((1 << 41) - 1);
+
     /// These.
     #[must_use]
     pub fn of(capabilities: &[Capability]) -> Self {
@@ -30,12 +33,19 @@ impl CapabilitySet {
     #[must_use]
     pub fn parse(list: &str) -> Option<Self> {
         list.split(',').try_fold(Self::NONE, |set, word| {
-            let name = word.to_ascii_uppercase();
-            if name == "ALL" {
-                return Some(set.with(Self::of(&every()).without(Self::of(&[Capability::CAP_SYS_CHROOT]))));
-            }
-            Some(set.with(Self::of(&[named(name.strip_prefix("CAP_").unwrap_or(&name))?])))
+            let word = word.to_ascii_lowercase();
+            let more = match word.as_str() {
+                "all" => Self::ALL.without(Self::of(&[Capability::CAP_SYS_CHROOT])),
+                name => Self::named(name.strip_prefix("cap_").unwrap_or(name))?,
+            };
+            Some(set.with(more))
         })
+    }
+
+    /// The one of this name, in small letters and without `cap_`.
+    fn named(name: &str) -> Option<Self> {
+        let number = NAMES.split_ascii_whitespace().position(|known| known == name)?;
+        Some(Self(1 << number))
     }
 
     /// Whether `capability` is in it.
@@ -73,11 +83,12 @@ impl FromIterator<Capability> for CapabilitySet {
 impl fmt::Display for CapabilitySet {
     /// Names in small letters, between commas; `none`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = every()
-            .into_iter()
-            .filter(|capability| self.has(*capability))
-            .map(|capability| short(capability).to_ascii_lowercase())
-            .collect();
+        let is_in = |number: usize| self.0 & 1 << number != 0;
+        let names = NAMES
+            .split_ascii_whitespace()
+            .enumerate()
+            .filter(|(number, _)| is_in(*number));
+        let names: Vec<&str> = names.map(|(_, name)| name).collect();
         match names.is_empty() {
             true => f.write_str("none"),
             false => f.write_str(&names.join(",")),
@@ -85,22 +96,12 @@ impl fmt::Display for CapabilitySet {
     }
 }
 
-/// All that there are, in the kernel's order.
-fn every() -> Vec<Capability> {
-    let mut every: Vec<Capability> = caps::all().into_iter().collect();
-    every.sort_by_key(Capability::index);
-    every
-}
-
-fn short(capability: Capability) -> String {
-    let name = capability.to_string();
-    name.strip_prefix("CAP_").map_or(name.clone(), str::to_owned)
-}
-
-/// By its name in capital letters, without `CAP_`.
-pub(super) fn named(name: &str) -> Option<Capability> {
-    every().into_iter().find(|capability| short(*capability) == name)
-}
+/// As capabilities(7) names and `linux/capability.h` numbers them, from 0.
+const NAMES: &str = "\
+     chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service net_broadcast \
+     net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice \
+     sys_resource sys_time sys_tty_config mknod lease audit_write audit_control setfcap mac_override mac_admin syslog \
+     wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore";
 
 /// What the packer and the caller want beside what a program has by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -138,6 +139,20 @@ impl CapabilityChange {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_name_and_number() {
+        for capability in caps::all() {
+            let name = capability.to_string().to_ascii_lowercase();
+            assert_eq!(
+                CapabilitySet::parse(&name),
+                Some(CapabilitySet::of(&[capability])),
+                "{name}"
+            );
+            assert!(CapabilitySet::ALL.has(capability), "{name}");
+        }
+        assert_eq!(NAMES.split_ascii_whitespace().count(), caps::all().len());
+    }
 
     #[test]
     fn lists() {

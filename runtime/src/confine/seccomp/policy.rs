@@ -100,7 +100,7 @@ pub(super) struct Calls {
     pub(super) rules: Vec<Rule>,
     /// What becomes of calls that no rule is about.
     pub(super) otherwise: Action,
-    /// From a number on, what becomes of all calls.
+    /// From a number on, what becomes of all calls: in the order of the numbers.
     pub(super) beyond: Vec<(u32, Action)>,
 }
 

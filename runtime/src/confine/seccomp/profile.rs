@@ -10,7 +10,7 @@ use super::denied::ENOSYS;
 use super::instruction::NATIVE;
 use super::names;
 use super::policy::{Action, Calls, Comparison, Condition, Policy, Rule, X32};
-use crate::confine::capability_set::{self, CapabilitySet};
+use crate::confine::capability_set::CapabilitySet;
 
 /// The highest number of an error, `linux/err.h`.
 const MAX_ERRNO: u32 = 4095;
@@ -180,8 +180,8 @@ fn condition(argument: &SeccompArgument) -> Result<Condition, ProfileFault> {
 fn applies(rule: &SeccompRule, place: Place) -> Result<bool, ProfileFault> {
     let SeccompRule { includes, excludes, .. } = rule;
     let has = |name: &String| {
-        let name = name.strip_prefix("CAP_").unwrap_or(name);
-        capability_set::named(name).is_some_and(|capability| place.capabilities.has(capability))
+        let named = CapabilitySet::parse(name);
+        named.is_some_and(|named| named.and(place.capabilities) == named)
     };
     let here = |at: &SeccompPlace| at.arches.iter().any(|machine| machine == machine_name());
     let new_enough = |at: &SeccompPlace| match &at.min_kernel {
