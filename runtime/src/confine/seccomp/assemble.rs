@@ -63,10 +63,18 @@ fn far(length: usize) -> sock_filter {
 }
 
 fn of_machine(calls: &Calls) -> Vec<sock_filter> {
+    let segments = segments(calls);
     let mut program = vec![statement(LOAD, NUMBER)];
-    program.extend(search(&segments(calls)));
+    if segments.len() <= FEW && segments.iter().all(|segment| segment.rules.is_empty()) {
+        program.extend(short_search(&segments));
+    } else {
+        program.extend(search(&segments));
+    }
     program
 }
+
+/// Segments, whose comparisons and returns all lie within the reach of a condition: 255 instructions.
+const FEW: usize = 120;
 
 /// What becomes of the calls from a number to that of the next segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +117,61 @@ fn segments(calls: &Calls) -> Vec<Segment<'_>> {
     all.reverse();
     all.dedup_by(|next, one| next.rules.is_empty() && one.rules.is_empty() && next.otherwise == one.otherwise);
     all
+}
+
+/// A search that ends in returns behind it, one for each action: half as long, and what the kernel takes to compile a program is most of
+/// what a filter costs a start. Only for [`FEW`] segments without rules.
+fn short_search(segments: &[Segment<'_>]) -> Vec<sock_filter> {
+    let mut ends = Vec::new();
+    let mut program = Vec::with_capacity(segments.len());
+    compare(segments, &mut program, &mut ends);
+    let mut actions: Vec<Action> = Vec::new();
+    for End { at, if_so, action } in ends {
+        let known = actions.iter().position(|known| *known == action);
+        let place = known.unwrap_or_else(|| {
+            actions.push(action);
+            actions.len() - 1
+        });
+        let distance = u8::try_from(program.len() + place - at - 1).unwrap_or(u8::MAX);
+        match if_so {
+            true => program[at].jt = distance,
+            false => program[at].jf = distance,
+        }
+    }
+    if let ([], [segment]) = (&actions[..], segments) {
+        actions.push(segment.otherwise);
+    }
+    program.extend(actions.into_iter().map(returned));
+    program
+}
+
+/// Where a comparison ends the search.
+struct End {
+    at: usize,
+    if_so: bool,
+    action: Action,
+}
+
+fn compare(segments: &[Segment<'_>], program: &mut Vec<sock_filter>, ends: &mut Vec<End>) {
+    let (lower, upper) = segments.split_at(segments.len() / 2);
+    let (Some(_), Some(middle)) = (lower.first(), upper.first()) else {
+        return;
+    };
+    let at = program.len();
+    program.push(jump(JUMP_IF_NOT_LESS, middle.first, 0, 0));
+    for (half, if_so) in [(lower, false), (upper, true)] {
+        if let [segment] = half {
+            let action = segment.otherwise;
+            ends.push(End { at, if_so, action });
+            continue;
+        }
+        let near = u8::try_from(program.len() - at - 1).unwrap_or(u8::MAX);
+        match if_so {
+            true => program[at].jt = near,
+            false => program[at].jf = near,
+        }
+        compare(half, program, ends);
+    }
 }
 
 fn search(segments: &[Segment<'_>]) -> Vec<sock_filter> {
@@ -290,7 +353,7 @@ mod tests {
     fn neighbours_that_end_alike_are_one() {
         let rules = (10..200).map(|number| Rule::always(number, Action::Allow)).collect();
         let program = assemble(&policy(rules, Action::Errno(1), Vec::new())).unwrap();
-        assert!(program.len() <= 10, "{}", program.len());
+        assert!(program.len() <= 9, "{}", program.len());
     }
 
     #[test]
@@ -306,6 +369,26 @@ mod tests {
                 _ => Action::Allow,
             };
             assert_eq!(run(&program, HERE, number, NONE), expected.value(), "{number}");
+        }
+    }
+
+    #[test]
+    fn as_many_segments_as_a_short_search_has() {
+        for count in [0, 1, 2, 3, 58, 59, 60, 61, 120, 121] {
+            let errno = |number: u32| Action::Errno(u16::try_from(number % 300).unwrap());
+            let rules = (0..count).map(|rule| Rule::always(2 * rule + 1, errno(rule))).collect();
+            let program = assemble(&policy(rules, Action::Allow, Vec::new())).unwrap();
+            for number in 0..2 * count + 2 {
+                let expected = match number % 2 {
+                    1 if number < 2 * count => errno(number / 2),
+                    _ => Action::Allow,
+                };
+                assert_eq!(
+                    run(&program, HERE, number, NONE),
+                    expected.value(),
+                    "{number} of {count}"
+                );
+            }
         }
     }
 

@@ -266,7 +266,7 @@ mod tests {
         }
         if let Some(policy) = policy(CapabilitySet::NONE) {
             let length = assemble(&policy).unwrap().len();
-            assert!(length < 220, "{length}");
+            assert!(length < 100, "{length}");
         }
     }
 }
