@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::control;
+use crate::process::manager;
 
 /// Name and value.
 pub type Variable = (OsString, OsString);
@@ -27,9 +28,12 @@ pub struct Setting<'a> {
     pub user: &'a OsStr,
     /// Whether the app is in the caller's working directory.
     pub keeps_cwd: bool,
+    /// What a service manager tells the app, over the caller's.
+    pub managed: &'a [Variable],
 }
 
-/// The caller's variables as far as they mean something inside, and over them the `NAME=value` that are asked for, the later over the earlier.
+/// The caller's variables as far as they mean something inside, over them what a service manager says, and over all the `NAME=value` that
+/// are asked for, the later over the earlier.
 #[must_use]
 pub fn compose<'a>(
     caller: impl IntoIterator<Item = Variable>,
@@ -41,6 +45,9 @@ pub fn compose<'a>(
         set(&mut variables, "HOME".into(), setting.home.into());
         set(&mut variables, "USER".into(), setting.user.into());
     }
+    for (name, value) in setting.managed {
+        set(&mut variables, name.clone(), value.clone());
+    }
     for assignment in asked {
         let (name, value) = assignment.split_once('=').unwrap_or((assignment, ""));
         set(&mut variables, name.into(), value.into());
@@ -50,6 +57,10 @@ pub fn compose<'a>(
 
 fn passes(name: &OsStr, setting: Setting<'_>) -> bool {
     let is_one_of = |names: &[&str]| names.iter().any(|known| name == *known);
+    // Told anew, if it is told.
+    if is_one_of(&manager::VARIABLES) {
+        return false;
+    }
     if setting.contain {
         return is_one_of(&OF_A_CLOSED_BOX) || name.as_bytes().starts_with(b"LC_");
     }
@@ -80,6 +91,9 @@ mod tests {
         ("POLECAT_CONTAIN", "0"),
         ("POLECAT_DEBUG", "1"),
         ("POLECAT_MISSES", "/tmp/m"),
+        ("LISTEN_PID", "7"),
+        ("WATCHDOG_USEC", "1"),
+        ("NOTIFY_SOCKET", "/run/systemd/notify"),
     ];
 
     fn composed(contain: bool, keeps_cwd: bool) -> Vec<String> {
@@ -92,6 +106,7 @@ mod tests {
             home: Path::new("/tmp"),
             user: OsStr::new("ada"),
             keeps_cwd,
+            managed: &[("NOTIFY_SOCKET".into(), "/dev/notify".into())],
         };
         let variables = compose(caller, asked, setting);
         variables
@@ -113,6 +128,7 @@ mod tests {
                     "LC_ALL=C.UTF-8",
                     "SECRET=s",
                     "LD_DEBUG=libs",
+                    "NOTIFY_SOCKET=/dev/notify",
                     "PATH=/bin:/sbin",
                     "MODE=a=b",
                     "EMPTY=",
@@ -127,6 +143,7 @@ mod tests {
                     "LC_ALL=C.UTF-8",
                     "SECRET=s",
                     "LD_DEBUG=libs",
+                    "NOTIFY_SOCKET=/dev/notify",
                     "PATH=/bin:/sbin",
                     "MODE=a=b",
                     "EMPTY=",
@@ -140,6 +157,7 @@ mod tests {
                     "LC_ALL=C.UTF-8",
                     "HOME=/tmp",
                     "USER=ada",
+                    "NOTIFY_SOCKET=/dev/notify",
                     "PATH=/bin:/sbin",
                     "MODE=a=b",
                     "EMPTY=",

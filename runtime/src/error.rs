@@ -49,6 +49,17 @@ pub enum Error {
     InitEnded(Option<Change>),
     /// The image server ended while the app needed it.
     ServerEnded(Change),
+    /// A file of the host's that the caller named.
+    File {
+        /// What should be done with it, as a verb.
+        step: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        errno: Errno,
+    },
+    /// The pid file is that of a run that goes on.
+    PidFileTaken(PathBuf),
     /// The monitor itself failed.
     Monitor {
         /// What it wanted to do, as a verb.
@@ -90,7 +101,8 @@ impl Error {
             } => Some("have it packed with that, by --include: `polecat plan` shows what is taken along".into()),
             Self::ServerEnded(_) => Some("set POLECAT_MOUNT=unpack, which needs no server".into()),
             Self::Monitor { errno, .. } => limits::hint_of_fork(*errno).map(str::to_owned),
-            Self::NotExecuted { .. } | Self::InitEnded(_) => None,
+            Self::PidFileTaken(_) => Some("another file, or end the run whose process id is in it".into()),
+            Self::NotExecuted { .. } | Self::InitEnded(_) | Self::File { .. } => None,
         }
     }
 }
@@ -153,6 +165,8 @@ impl fmt::Display for Error {
                 write!(f, "the image server ended before the app did: ")?;
                 describe(*change, f)
             }
+            Self::File { step, path, errno } => write!(f, "{step} {}: {}", path.display(), errno.desc()),
+            Self::PidFileTaken(path) => write!(f, "{}: a run that goes on has this pid file", path.display()),
             Self::Monitor { step, errno } => write!(f, "{step}: {}", errno.desc()),
         }
     }

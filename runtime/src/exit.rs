@@ -3,13 +3,13 @@
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::{self, Resource};
-use nix::sys::signal::SigSet;
 use nix::unistd;
 
 use crate::error::Error;
 use crate::process::signals;
 use crate::sys::disposition::{self, Disposition};
 use crate::sys::process;
+use crate::sys::signal_mask::Mask;
 
 /// The bundle, or a block of its image, is not what was signed.
 pub const UNVERIFIED: u8 = 121;
@@ -60,5 +60,5 @@ fn raise_unblocked(signal: i32) -> Result<(), Errno> {
         disposition::set(signal, Disposition::Default)?;
     }
     process::kill(unistd::getpid(), signal)?;
-    SigSet::empty().thread_set_mask()
+    Mask::NONE.swap().map(drop)
 }

@@ -59,7 +59,7 @@ impl Job {
         arguments: Vec<OsString>,
         control: Control,
     ) -> Result<Self, Error> {
-        let mut options = Options::read(&isolation.options)?;
+        let mut options = Options::packed(&isolation.options)?;
         options.contain |= isolation.contain;
         options.keep = control.keep.or(options.keep);
         let packed = packed_filter(isolation, options.seccomp.take())?;
@@ -71,6 +71,13 @@ impl Job {
             Some(FilterChoice::File(path)) => Filter::Profile(seccomp::load(path)?),
         };
         options.contain |= control.contain;
+        if options.supervision.log.is_some() && !options.supervision.background {
+            let fault = OptionFault::Without {
+                name: "log",
+                other: "background",
+            };
+            return Err(fault.into());
+        }
         Ok(Self {
             source,
             process,
@@ -183,8 +190,22 @@ mod tests {
     }
 
     #[test]
+    fn a_log_is_for_the_background() {
+        assert!(job((false, &[]), (false, &["log=x"])).is_err());
+        assert!(job((false, &[]), (false, &["log=x", "background"])).is_ok());
+    }
+
+    #[test]
     fn a_packed_option_that_is_none_stops_the_start() {
         assert!(job((false, &["telepathy"]), (false, &[])).is_err());
+        // A file of the host's is the caller's to name.
+        for word in ["background", "log=/x", "pid-file=/x", "env=A=b"] {
+            let fault = job((false, &[word]), (false, &[])).unwrap_err();
+            assert!(
+                matches!(fault, Error::Option(OptionFault::Callers { .. })),
+                "{word}: {fault}"
+            );
+        }
     }
 
     #[test]

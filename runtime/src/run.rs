@@ -1,11 +1,14 @@
 //! The recipe.
 
+use std::env;
 use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::Path;
 
 use bundle::manifest::{Isolation, Process};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::unistd::{getpid, pipe2};
 
 use crate::control::Control;
 use crate::error::{Error, errno};
@@ -15,11 +18,15 @@ use crate::image::VerifiedImage;
 use crate::image::kernel_loop::Attached;
 use crate::job::{Job, Source};
 use crate::keep;
+use crate::process::background::{self, Launcher, Side};
 use crate::process::clone::clone_init;
 use crate::process::control_socket::MonitorEnd;
+use crate::process::init::Given;
+use crate::process::manager::Manager;
 use crate::process::message::ToInit;
-use crate::process::monitor::{Monitor, Running};
+use crate::process::monitor::{Awaited, Monitor, Running};
 use crate::process::observer::Observer;
+use crate::process::pid_file::PidFile;
 use crate::process::terminal::Foreground;
 use crate::process::{control_socket, descriptors, init, signals};
 use crate::stages::Planned;
@@ -81,26 +88,66 @@ fn hand_over(image: &VerifiedImage, init: &MonitorEnd) -> Result<(), Errno> {
     }
 }
 
-/// Runs a job to its end, before the eyes of an `observer` if there is one.
-pub(crate) fn supervise(job: Job, observer: Option<impl Observer>) -> Result<End, Error> {
+/// Runs a job to its end, before the eyes of an `observer` if there is one; in the background, only to its start, in the process
+/// that the caller started.
+pub(crate) fn supervise(mut job: Job, observer: Option<impl Observer>) -> Result<End, Error> {
+    let supervision = &mut job.options.supervision;
+    // An observer needs an init that sees what the app sees.
+    supervision.as_pid_1 &= observer.is_none();
+    let signal_status = supervision.signal_status;
+    let manager = Manager::read(&|name| env::var_os(name), getpid());
+    let mut pid_file = supervision.pid_file.as_deref().map(PidFile::open).transpose()?;
+    let mut launcher = match supervision.background {
+        true => match background::detach(supervision.log.as_deref())? {
+            Side::Launcher(end) => return Ok(end),
+            Side::Monitor(launcher) => Some(launcher),
+        },
+        false => None,
+    };
+    let end = match pid_file.as_mut().map_or(Ok(()), PidFile::write) {
+        Ok(()) => attend(job, manager, &mut launcher, observer),
+        Err(error) => Err(error),
+    };
+    pid_file.into_iter().for_each(PidFile::remove);
+    match (end, launcher) {
+        (Ok(End::Failed(error)) | Err(error), Some(launcher)) => launcher.fail(&error),
+        (Ok(End::Signalled(signal)), _) if signal_status => Ok(End::Exited(signals::status_of(signal))),
+        (end, _) => end,
+    }
+}
+
+/// The monitor's part. The `launcher` is taken once the app was executed.
+fn attend(
+    job: Job,
+    manager: Manager,
+    launcher: &mut Option<Launcher>,
+    observer: Option<impl Observer>,
+) -> Result<End, Error> {
     let failed = |step| move |errno| Error::Monitor { step, errno };
     let callers = signals::take_over().map_err(failed("block signals"))?;
-    let planned = Planned::new(job, Facts::probe()?);
+    let planned = Planned::new(job, Facts::probe()?, manager);
     let kept = planned
         .wish()
         .and_then(|wish| keep::obtain(&wish, planned.host(), planned.trace()));
     let mut planned = planned.with(kept);
     let foreground = Foreground::note(planned.has_terminal());
     let (monitor_end, init_end) = control_socket::pair().map_err(failed("make a socket"))?;
+    let pipe = launcher.is_some().then(|| pipe2(OFlag::O_CLOEXEC)).transpose();
+    let (executed, closed) = pipe.map_err(failed("make a pipe"))?.unzip();
     let init = match clone_init(planned.makes_user_namespace())? {
         Fork::Child => {
             drop(monitor_end);
-            init::run(planned, init_end, &callers, observer)
+            let given = Given {
+                socket: init_end,
+                signals: &callers,
+                executed: closed,
+            };
+            init::run(planned, given, observer)
         }
         Fork::Parent(init) => init,
     };
-    // Both belong to init now.
-    drop((init_end, observer));
+    // These belong to init now.
+    drop((init_end, closed, observer));
     if let Some(image) = planned.looped() {
         hand_over(image, &monitor_end).map_err(failed("hand the image to init"))?;
     }
@@ -111,6 +158,8 @@ pub(crate) fn supervise(job: Job, observer: Option<impl Observer>) -> Result<End
         signals: signals::descriptor().map_err(failed("open a signalfd"))?,
         service: planned.service(),
         foreground,
+        manager: planned.manager(),
+        awaited: executed.map(|pipe| Awaited { launcher, pipe }),
         trace: planned.trace(),
         kept: planned.take_connection(),
         run: Running::default(),

@@ -4,10 +4,12 @@
 use std::env;
 use std::ffi::{NulError, OsStr};
 use std::fmt;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::sys::socket::UnixAddr;
 use nix::sys::stat::Mode;
 use nix::unistd::sethostname;
 
@@ -23,8 +25,12 @@ use crate::job::Job;
 use crate::keep::{Connection, Kept, Wish};
 use crate::ladder::{self, Rung, Situation};
 use crate::limits::{self, CallersLimit, LimitError};
+use crate::options::Supervision;
 use crate::process::app::{Program, suspend_umask};
 use crate::process::control_socket::InitEnd;
+use crate::process::manager::Manager;
+use crate::process::message::FromInit;
+use crate::process::relay;
 use crate::process::server::Service;
 use crate::root::apply::{self, ApplyError, View};
 use crate::root::pivot::{self, HOST, PivotError};
@@ -36,12 +42,13 @@ use crate::userns::{self, IdMap, UserNamespaceError};
 pub(crate) struct Planned {
     job: Job,
     host: Facts,
+    manager: Manager,
     rungs: Vec<Rung>,
     kept: Option<Kept>,
 }
 
 impl Planned {
-    pub(crate) fn new(job: Job, mut host: Facts) -> Self {
+    pub(crate) fn new(job: Job, mut host: Facts, manager: Manager) -> Self {
         if job.names {
             host.offer(&job.options.host);
         }
@@ -54,6 +61,7 @@ impl Planned {
         Self {
             job,
             host,
+            manager,
             rungs,
             kept: None,
         }
@@ -122,6 +130,16 @@ impl Planned {
         self.job.source.image().filter(|_| first)
     }
 
+    /// How the program is watched over.
+    pub(crate) fn supervision(&self) -> &Supervision {
+        &self.job.options.supervision
+    }
+
+    /// Where messages of the app to a service manager go, if there is one.
+    pub(crate) fn manager(&self) -> Option<UnixAddr> {
+        self.manager.socket
+    }
+
     /// Path of the program, inside.
     pub(crate) fn program(&self) -> &str {
         &self.job.process.path
@@ -138,6 +156,7 @@ impl Planned {
         let mounted = entered.mount(&self, socket)?;
         let program = self.compose(&mounted)?;
         let rooted = Rooted::step_in(mounted, &entered, self.trace())?;
+        self.relay(socket)?;
         let confinement = Confinement {
             uid: self.host.uid,
             gid: self.host.gid,
@@ -152,6 +171,16 @@ impl Planned {
             restrictions,
             program,
         })
+    }
+
+    /// The monitor hears what the app has to say to a service manager.
+    fn relay(&self, socket: &InitEnd) -> Result<(), StageError> {
+        if self.manager.socket.is_none() {
+            return Ok(());
+        }
+        let failed = |errno| StageError::init("make a socket for messages to the service manager", errno);
+        let inside = relay::open_inside().map_err(failed)?;
+        socket.send(&FromInit::Relay, Some(inside.as_fd())).map_err(failed)
     }
 
     /// In the UTS namespace, which begins with the host's name.
@@ -176,9 +205,12 @@ impl Planned {
             home: &mounted.plan.home,
             user: OsStr::from_bytes(&self.host.account.user),
             keeps_cwd: self.host.cwd.as_ref() == Some(&mounted.plan.cwd),
+            managed: &self.manager.variables,
         };
         let environment = environment::compose(env::vars_os(), self.job.variables(), setting);
-        Program::new(&self.job.process.path, self.job.all_arguments(), environment).map_err(StageError::Nul)
+        let program = Program::new(&self.job.process.path, self.job.all_arguments(), environment);
+        let program = program.map_err(StageError::Nul)?;
+        Ok(program.telling_own_id(&self.manager.own_id))
     }
 }
 

@@ -16,6 +16,18 @@ pub enum OptionFault {
         /// Its name.
         name: OsString,
     },
+    /// It is for the caller to give, and was found in a manifest.
+    Callers {
+        /// Its name.
+        name: OsString,
+    },
+    /// It means something beside another one only.
+    Without {
+        /// Its name.
+        name: &'static str,
+        /// The other's.
+        other: &'static str,
+    },
     /// Its value is none that it can have.
     Value {
         /// Its name.
@@ -34,7 +46,8 @@ impl OptionFault {
         match self {
             Self::Unknown { .. } => Some("--polecat-help, which names the options".into()),
             Self::NoValue { name } => Some(format!("{}=VALUE", name.display())),
-            Self::Value { .. } => None,
+            Self::Without { other, .. } => Some(format!("{other} too")),
+            Self::Value { .. } | Self::Callers { .. } => None,
         }
     }
 }
@@ -44,6 +57,8 @@ impl fmt::Display for OptionFault {
         match self {
             Self::Unknown { name } => write!(f, "{}: no option of polecat's", name.display()),
             Self::NoValue { name } => write!(f, "{}: the option wants a value", name.display()),
+            Self::Callers { name } => write!(f, "{}: the manifest cannot ask for that", name.display()),
+            Self::Without { name, other } => write!(f, "{name}: means nothing without {other}"),
             Self::Value { name, value, expected } => {
                 write!(f, "{}={}: expected {expected}", name.display(), value.display())
             }

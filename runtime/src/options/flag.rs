@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::{OptionFault, Options, confinement, host, value};
+use super::{OptionFault, Options, confinement, host, supervision, value};
 
 /// An option.
 #[derive(Debug)]
@@ -114,6 +114,55 @@ pub const FLAGS: &[Flag] = &[
         help: "Start only where these layers hold in full: seccomp,user,… (repeatable)",
         packed: true,
         set: |options, text| confinement::layers(text).map(|layers| options.required.extend(layers)),
+    },
+    Flag {
+        name: "background",
+        value: None,
+        help: "Return once the program was executed, and leave it running in a session of its own",
+        packed: false,
+        set: |options, text| value::switch(text).map(|on| options.supervision.background = on),
+    },
+    Flag {
+        name: "log",
+        value: Some("FILE"),
+        help: "In the background, append what the program prints to this file",
+        packed: false,
+        set: |options, text| supervision::file(text).map(|file| options.supervision.log = Some(file)),
+    },
+    Flag {
+        name: "pid-file",
+        value: Some("FILE"),
+        help: "Write the id of the process to signal to this file; nobody else can start with it meanwhile",
+        packed: false,
+        set: |options, text| supervision::file(text).map(|file| options.supervision.pid_file = Some(file)),
+    },
+    Flag {
+        name: "stay",
+        value: None,
+        help: "End with the last process that the program leaves running",
+        packed: true,
+        set: |options, text| value::switch(text).map(|on| options.supervision.stay = on),
+    },
+    Flag {
+        name: "exit-with-main",
+        value: None,
+        help: "End with the program, and end what it leaves running, which is the default",
+        packed: true,
+        set: |options, text| value::switch(text).map(|on| options.supervision.stay = !on),
+    },
+    Flag {
+        name: "as-pid-1",
+        value: None,
+        help: "Let the program be process 1, which reaps and gets no signal that it does not handle",
+        packed: true,
+        set: |options, text| value::switch(text).map(|on| options.supervision.as_pid_1 = on),
+    },
+    Flag {
+        name: "signal-status",
+        value: None,
+        help: "Exit with 128+N where signal N killed the program, instead of dying of it",
+        packed: true,
+        set: |options, text| value::switch(text).map(|on| options.supervision.signal_status = on),
     },
 ];
 

@@ -8,6 +8,7 @@ mod confinement;
 mod fault;
 mod flag;
 mod host;
+mod supervision;
 mod value;
 
 use std::ffi::{OsStr, OsString};
@@ -20,6 +21,7 @@ pub(crate) use confinement::resource_name;
 pub use confinement::{FilterChoice, Rlimit};
 pub use fault::OptionFault;
 pub use flag::{FLAGS, Flag};
+pub use supervision::Supervision;
 pub(crate) use value::seconds;
 
 use crate::root::contract::Contract;
@@ -55,6 +57,8 @@ pub struct Options {
     pub status_fd: Option<RawFd>,
     /// Layers that must hold in full.
     pub required: Vec<Layer>,
+    /// How the program is watched over.
+    pub supervision: Supervision,
 }
 
 impl Options {
@@ -72,6 +76,20 @@ impl Options {
     fn limit(&mut self, rlimit: Rlimit) {
         self.rlimits.retain(|known| known.resource != rlimit.resource);
         self.rlimits.push(rlimit);
+    }
+
+    /// Reads `words` of a manifest, which may not say what is the caller's alone to say.
+    ///
+    /// # Errors
+    /// See [`Options::read`].
+    pub fn packed(words: impl IntoIterator<Item = impl AsRef<OsStr>> + Clone) -> Result<Self, OptionFault> {
+        for word in words.clone() {
+            let (name, _) = split(word.as_ref());
+            if Flag::named(name).is_some_and(|flag| !flag.packed) {
+                return Err(OptionFault::Callers { name: name.to_owned() });
+            }
+        }
+        Self::read(words)
     }
 
     /// Reads more `words` over what is there.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{AccessFlags, access, chdir, execve};
+use nix::unistd::{AccessFlags, access, chdir, execve, getpid};
 
 use super::control_socket::InitEnd;
 use super::descriptors;
@@ -27,6 +27,8 @@ pub(crate) struct Program {
     path: CString,
     arguments: Vec<CString>,
     environment: Vec<CString>,
+    /// Variables whose value is the id of the process that executes this.
+    own_id: Vec<&'static str>,
 }
 
 impl Program {
@@ -51,7 +53,18 @@ impl Program {
                 .map(|word| CString::new(word.into_vec()))
                 .collect::<Result<_, _>>()?,
             environment: environment.into_iter().map(assignment).collect::<Result<_, _>>()?,
+            own_id: Vec::new(),
         })
+    }
+
+    /// Tells the program its process id in these variables too, but for those that are set to something else.
+    pub(crate) fn telling_own_id(mut self, names: &[&'static str]) -> Self {
+        let is_set = |name: &str| {
+            let value = |variable: &CString| variable.as_bytes().strip_prefix(name.as_bytes())?.first().copied();
+            self.environment.iter().any(|variable| value(variable) == Some(b'='))
+        };
+        self.own_id = names.iter().copied().filter(|name| !is_set(name)).collect();
+        self
     }
 
     /// Another program with these variables over those of this one.
@@ -75,6 +88,7 @@ impl Program {
             .iter()
             .filter(|variable| !over.contains(&name(variable)));
         other.environment.extend(kept.cloned());
+        other.own_id.clone_from(&self.own_id);
         Ok(other)
     }
 }
@@ -162,8 +176,16 @@ pub(crate) fn execute(_sealed: &Sealed, program: &Program) -> Errno {
         path,
         arguments,
         environment,
+        own_id,
     } = program;
-    match execve(path, arguments, environment) {
+    let mut environment = environment.clone();
+    for name in own_id {
+        match CString::new(format!("{name}={}", getpid())) {
+            Ok(variable) => environment.push(variable),
+            Err(_) => return Errno::EINVAL,
+        }
+    }
+    match execve(path, arguments, &environment) {
         Err(errno) => errno,
         Ok(never) => match never {},
     }
@@ -231,5 +253,7 @@ mod tests {
         assert_eq!(program.arguments, [c"x".to_owned(), CString::new([0xff]).unwrap()]);
         assert_eq!(program.environment, [c"A=b=c".to_owned(), c"EMPTY=".to_owned()]);
         assert!(Program::new("/bin/\0x", [], Vec::new()).is_err());
+        let program = program.telling_own_id(&["A", "EMPTY", "B", "EMPT"]);
+        assert_eq!(program.own_id, ["B", "EMPT"]);
     }
 }

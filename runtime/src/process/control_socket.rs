@@ -1,18 +1,14 @@
 //! The socket between monitor and init: packets in order, and its end when either is gone.
 
-use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
-};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, socketpair};
 
 use super::message::{FromInit, LONGEST, ToInit};
+use super::packet;
 use crate::error::errno;
-use crate::sys::descriptor;
 
 /// What was found in the socket.
 #[derive(Debug)]
@@ -116,8 +112,9 @@ impl AsFd for InitEnd {
     }
 }
 
-fn send(socket: &OwnedFd, packet: &[u8], descriptor: Option<BorrowedFd<'_>>, flags: MsgFlags) -> Result<(), Errno> {
-    send_with(socket, packet, descriptor.as_slice(), flags)
+fn send(socket: &OwnedFd, bytes: &[u8], descriptor: Option<BorrowedFd<'_>>, flags: MsgFlags) -> Result<(), Errno> {
+    let numbers: Vec<RawFd> = descriptor.iter().map(AsRawFd::as_raw_fd).collect();
+    packet::send(socket, bytes, &numbers, flags)
 }
 
 /// A packet as it comes, for those with messages of their own.
@@ -133,7 +130,8 @@ pub(crate) enum Packet {
 
 /// Sends `packet`, and with it copies of at most two `descriptors`.
 pub(crate) fn send_packet(socket: &OwnedFd, packet: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
-    send_with(socket, packet, descriptors, MsgFlags::empty())
+    let numbers: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+    packet::send(socket, packet, &numbers, MsgFlags::empty())
 }
 
 /// Takes the next packet; `wait`: and waits for it.
@@ -143,26 +141,22 @@ pub(crate) fn receive_packet(socket: &OwnedFd, wait: bool) -> Result<Packet, Err
     } else {
         MsgFlags::MSG_DONTWAIT
     };
+    let mut buffer = [0; LONGEST];
     loop {
-        match receive_with(socket, flags) {
+        match packet::receive(socket, &mut buffer, flags) {
             Err(Errno::EINTR) if wait => {}
             Err(Errno::EAGAIN | Errno::EINTR) => return Ok(Packet::Nothing),
             Err(Errno::ECONNRESET) => return Ok(Packet::Closed),
-            Ok((bytes, _)) if bytes.is_empty() => return Ok(Packet::Closed),
-            result => return result.map(|(bytes, descriptors)| Packet::Message(bytes, descriptors)),
-        }
-    }
-}
-
-fn send_with(socket: &OwnedFd, packet: &[u8], descriptors: &[BorrowedFd<'_>], flags: MsgFlags) -> Result<(), Errno> {
-    let numbers: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-    let rights = [ControlMessage::ScmRights(&numbers)];
-    let rights = if numbers.is_empty() { &[][..] } else { &rights[..] };
-    let flags = flags | MsgFlags::MSG_NOSIGNAL;
-    loop {
-        match sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(packet)], rights, flags, None) {
-            Err(Errno::EINTR) => {}
-            result => return result.map(drop),
+            result => {
+                let packet::Packet {
+                    length, descriptors, ..
+                } = result?;
+                let bytes = buffer.get(..length).unwrap_or_default();
+                return Ok(match bytes {
+                    [] => Packet::Closed,
+                    bytes => Packet::Message(bytes.to_vec(), descriptors),
+                });
+            }
         }
     }
 }
@@ -177,30 +171,6 @@ fn receive<M>(socket: &OwnedFd, decode: impl Fn(&[u8]) -> Option<M>) -> Result<R
             Ok(Received::Message(message, descriptors.pop()))
         }
     }
-}
-
-/// A packet, empty at the end of all, and its descriptors.
-fn receive_with(socket: &OwnedFd, flags: MsgFlags) -> Result<(Vec<u8>, Vec<OwnedFd>), Errno> {
-    let mut packet = [0; LONGEST];
-    let mut slices = [IoSliceMut::new(&mut packet)];
-    let mut space = cmsg_space!([RawFd; 2]);
-    let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
-    let received = recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut space), flags)?;
-    let mut descriptors = Vec::new();
-    match received.cmsgs() {
-        Ok(messages) => {
-            for message in messages {
-                if let ControlMessageOwned::ScmRights(numbers) = message {
-                    descriptors.extend(descriptor::adopt_received(&numbers));
-                }
-            }
-        }
-        // This process has as many as it may have: the kernel closed the one that came.
-        Err(Errno::ENOBUFS) => {}
-        Err(errno) => return Err(errno),
-    }
-    let length = received.bytes;
-    Ok((packet.get(..length).unwrap_or_default().to_vec(), descriptors))
 }
 
 #[cfg(test)]
@@ -221,7 +191,7 @@ mod tests {
         };
         assert_eq!(fstat(&passed).unwrap().st_rdev, fstat(&null).unwrap().st_rdev);
         assert!(
-            !descriptor::is_inherited(passed.as_raw_fd()),
+            !crate::sys::descriptor::is_inherited(passed.as_raw_fd()),
             "closed when the app is executed"
         );
         drop(init);

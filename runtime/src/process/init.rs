@@ -1,19 +1,22 @@
 //! Pid 1 of the namespaces: builds the root, starts the app, reaps, and tells the monitor.
 
-use std::os::fd::AsFd;
+use std::convert::Infallible;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::CloneFlags;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Pid, getpgid, getpgrp};
+use nix::unistd::{Pid, chdir, getpgid, getpgrp};
 
 use super::app::Start;
 use super::control_socket::{InitEnd, Received};
 use super::descriptors;
+use super::gate;
 use super::message::{Failure, FromInit, ToInit};
 use super::observer::Observer;
 use super::signals::{self, CallersSignals};
@@ -22,56 +25,65 @@ use crate::exit;
 use crate::stages::{Built, Planned, StageError};
 use crate::sys::process::{self, Change, Fork};
 
+/// What init gets from the monitor, which it is a copy of.
+#[derive(Debug)]
+pub(crate) struct Given<'a> {
+    pub(crate) socket: InitEnd,
+    pub(crate) signals: &'a CallersSignals,
+    /// Closed when the app is executed, where somebody waits for that.
+    pub(crate) executed: Option<OwnedFd>,
+}
+
 /// Runs init to its end.
-pub(crate) fn run(planned: Planned, socket: InitEnd, signals: &CallersSignals, observer: impl Observer) -> ! {
-    let status = match build_and_supervise(planned, &socket, signals, observer) {
+pub(crate) fn run(planned: Planned, given: Given<'_>, observer: impl Observer) -> ! {
+    let Given {
+        socket,
+        signals,
+        mut executed,
+    } = given;
+    let status = match build_and_supervise(planned, (&socket, &mut executed), signals, observer) {
         Ok(()) => 0,
-        Err(error) => {
-            let failure = Failure::of(&error, error.hint(), error.status());
-            // If the monitor is gone there is nobody to tell.
-            match socket.send(&FromInit::Failed(failure), None) {
-                Ok(()) | Err(_) => exit::FAILED,
-            }
-        }
+        // The other end is still open here: it is closed behind what is said now.
+        Err(error) => fail(&socket, &error),
     };
     process::exit(status)
 }
 
+/// Tells the monitor, and gives the status to end with.
+fn fail(socket: &InitEnd, error: &StageError) -> u8 {
+    let failure = Failure::of(error, error.hint(), error.status());
+    // If the monitor is gone there is nobody to tell.
+    match socket.send(&FromInit::Failed(failure), None) {
+        Ok(()) | Err(_) => exit::FAILED,
+    }
+}
+
 fn build_and_supervise(
     planned: Planned,
-    socket: &InitEnd,
+    (socket, executed): (&InitEnd, &mut Option<OwnedFd>),
     signals: &CallersSignals,
     mut observer: impl Observer,
 ) -> Result<(), StageError> {
     die_with_monitor(socket)?;
     let descriptor = signals::descriptor().map_err(|errno| StageError::init("open a signalfd", errno))?;
-    let Built {
-        rooted,
-        confinement,
-        restrictions,
-        program,
-    } = planned.build(socket)?;
     let failed = |step| move |errno| StageError::init(step, errno);
-    observer.prepare().map_err(failed("prepare to observe the app"))?;
-    socket
-        .send(&FromInit::Started(rooted.rung()), None)
-        .map_err(failed("tell the monitor"))?;
-    let start = Start {
-        rooted: &rooted,
-        confinement,
-        restrictions: &restrictions,
-        program: &program,
-        signals,
-        socket,
-        observer: &observer,
+    let (stay, as_pid_1) = (planned.supervision().stay, planned.supervision().as_pid_1);
+    let build = |observer: &mut _| build(planned, socket, &descriptor, observer);
+    let app = if as_pid_1 {
+        apart(&descriptor, || match build(&mut observer) {
+            Ok(ready) => observer.act(&ready.start(signals, socket, &observer)),
+            Err(error) => process::exit(fail(socket, &error)),
+        })?
+    } else {
+        let ready = build(&mut observer)?;
+        let app = match process::fork().map_err(failed("fork the app's process"))? {
+            Fork::Child => observer.act(&ready.start(signals, socket, &observer)),
+            Fork::Parent(app) => app,
+        };
+        descriptors::release().map_err(failed("let go of the app's descriptors"))?;
+        app
     };
-    // What came before there was an app did not reach it: init is no witness of that.
-    signals::discard(&descriptor).map_err(failed("read signals"))?;
-    let app = match process::fork().map_err(failed("fork the app's process"))? {
-        Fork::Child => start.observer.act(&start),
-        Fork::Parent(app) => app,
-    };
-    descriptors::release().map_err(failed("let go of the app's descriptors"))?;
+    drop(executed.take());
     let mut init = Init {
         app,
         socket,
@@ -79,8 +91,66 @@ fn build_and_supervise(
         witness: Witness::default(),
         observer,
         ended: false,
+        stay,
     };
     init.supervise().map_err(failed("supervise the app"))
+}
+
+impl Built {
+    fn start<'a, O>(&'a self, signals: &'a CallersSignals, socket: &'a InitEnd, observer: &'a O) -> Start<'a, O> {
+        Start {
+            rooted: &self.rooted,
+            confinement: self.confinement,
+            restrictions: &self.restrictions,
+            program: &self.program,
+            signals,
+            socket,
+            observer,
+        }
+    }
+}
+
+/// Builds the root, and says so. In the process that is to be the app, or that is to fork it.
+fn build(
+    planned: Planned,
+    socket: &InitEnd,
+    descriptor: &SignalFd,
+    observer: &mut impl Observer,
+) -> Result<Built, StageError> {
+    let failed = |step| move |errno| StageError::init(step, errno);
+    let built = planned.build(socket)?;
+    observer.prepare().map_err(failed("prepare to observe the app"))?;
+    socket
+        .send(&FromInit::Started(built.rooted.rung()), None)
+        .map_err(failed("tell the monitor"))?;
+    // What came before there was an app did not reach it: init is no witness of that.
+    signals::discard(descriptor).map_err(failed("read signals"))?;
+    Ok(built)
+}
+
+/// Makes a process that is process 1 of a PID namespace below this one, and waits until it was executed. It builds the root
+/// itself: `/proc` shows the namespace of the process that mounts it. This process goes into the new root with it, pivot_root(2).
+fn apart(descriptor: &SignalFd, act: impl FnOnce() -> Infallible) -> Result<Pid, StageError> {
+    let failed = |step| move |errno| StageError::init(step, errno);
+    // Not the caller's directory: that would stay behind the new root.
+    chdir("/").map_err(failed("enter the root directory"))?;
+    let (keeper, passer) = gate::pair().map_err(failed("make a socket"))?;
+    let app = match process::clone_into(CloneFlags::CLONE_NEWPID).map_err(failed("make a PID namespace for the app"))? {
+        Fork::Child => {
+            drop(keeper);
+            match passer.pass().map(|()| act()) {
+                Ok(never) => match never {},
+                Err(_) => process::exit(exit::FAILED),
+            }
+        }
+        Fork::Parent(app) => app,
+    };
+    drop(passer);
+    // Afterwards there is no `/proc` that this process has a place in.
+    descriptors::release().map_err(failed("let go of the app's descriptors"))?;
+    keeper.open().map_err(failed("wait for the app's process"))?;
+    signals::discard(descriptor).map_err(failed("read signals"))?;
+    Ok(app)
 }
 
 /// Init must not outlive the monitor, however that ends.
@@ -104,10 +174,12 @@ struct Init<'a, O> {
     observer: O,
     /// The app has ended.
     ended: bool,
+    /// Stay until nobody is left.
+    stay: bool,
 }
 
 impl<O: Observer> Init<'_, O> {
-    /// Until the app ends, or where the observer stays, until nobody is left. Then init ends, and the kernel kills whatever
+    /// Until the app ends, or where somebody wants to stay, until nobody is left. Then init ends, and the kernel kills whatever
     /// else is in the PID namespace.
     fn supervise(&mut self) -> Result<(), Errno> {
         loop {
@@ -158,6 +230,17 @@ impl<O: Observer> Init<'_, O> {
     /// Gives the app a signal that the monitor got, unless the app got it too.
     fn hand_on(&mut self, signal: i32) -> Result<(), Errno> {
         self.read_signals()?;
+        if self.stay {
+            // Who sends it may know of an end that is still to be seen here.
+            self.reap()?;
+        }
+        if self.ended && self.stay {
+            // Everybody but init.
+            return match process::kill(Pid::from_raw(-1), signal) {
+                Err(Errno::ESRCH) => Ok(()),
+                result => result,
+            };
+        }
         if self.ended {
             // Nobody is left that the caller knows.
             if signals::ENDING.contains(&signal) {
@@ -176,12 +259,16 @@ impl<O: Observer> Init<'_, O> {
         }
     }
 
+    fn stays(&self) -> bool {
+        self.stay || self.observer.stays()
+    }
+
     /// Takes every change of every child; whether there is nothing to stay for.
     fn reap(&mut self) -> Result<bool, Errno> {
         loop {
             let (pid, change) = match process::try_wait(Pid::from_raw(-1)) {
                 Ok(Some(changed)) => changed,
-                Ok(None) => return Ok(self.ended && !self.observer.stays()),
+                Ok(None) => return Ok(self.ended && !self.stays()),
                 Err(Errno::ECHILD) => return Ok(self.ended),
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno),
@@ -197,7 +284,7 @@ impl<O: Observer> Init<'_, O> {
             };
             self.socket.send(&message, None)?;
             self.ended = ended;
-            if ended && !self.observer.stays() {
+            if ended && !self.stays() {
                 return Ok(true);
             }
         }

@@ -14,6 +14,8 @@ pub(crate) const LONGEST: usize = 4096;
 pub(crate) enum FromInit {
     /// Serve the image through the FUSE connection that comes with this.
     Serve,
+    /// Hand on what comes through the socket that comes with this to the service manager.
+    Relay,
     /// The root stands; the app comes next.
     Started(Rung),
     /// There will be no app.
@@ -61,6 +63,7 @@ impl FromInit {
         let number = |tag: u8, number: i32| [&[tag][..], &number.to_le_bytes()].concat();
         match self {
             Self::Serve => vec![b'V'],
+            Self::Relay => vec![b'M'],
             Self::Started(rung) => [b"R", rung.name().as_bytes()].concat(),
             Self::Failed(failure) => [&b"F"[..], &failure.encode()].concat(),
             Self::NotExecuted { errno, present } => [number(b'N', *errno), vec![u8::from(*present)]].concat(),
@@ -76,6 +79,7 @@ impl FromInit {
         let number = |bytes: &[u8]| Some(i32::from_le_bytes(bytes.try_into().ok()?));
         match (tag, rest) {
             (b'V', []) => Some(Self::Serve),
+            (b'M', []) => Some(Self::Relay),
             (b'R', name) => rung(name).map(Self::Started),
             (b'F', rest) => Failure::decode(rest).map(Self::Failed),
             (b'N', [errno @ .., present]) => Some(Self::NotExecuted {
@@ -177,6 +181,7 @@ mod tests {
     fn messages_come_out_as_they_went_in() {
         let messages = [
             FromInit::Serve,
+            FromInit::Relay,
             FromInit::Started(Rung::Loop),
             FromInit::Started(Rung::Directory),
             FromInit::Failed(failure("mount x: no", Some("try y"))),

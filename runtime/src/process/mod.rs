@@ -9,16 +9,26 @@
 //!
 //! Nobody outlives the monitor, and nobody in the namespaces outlives init: `PR_SET_PDEATHSIG` between the first two,
 //! the PID namespace between the others. What they mounted goes with the mount namespace.
+//!
+//! Where the app is to be process 1 itself, it is so in a PID namespace below init's.
 
 pub(crate) mod app;
+pub(crate) mod background;
 pub mod clone;
 pub(crate) mod control_socket;
 pub(crate) mod descriptors;
+pub(crate) mod gate;
 pub(crate) mod init;
+pub(crate) mod manager;
 pub mod message;
 pub(crate) mod monitor;
+pub(crate) mod named_file;
+pub(crate) mod notice;
 pub(crate) mod observer;
 pub(crate) mod outcome;
+pub(crate) mod packet;
+pub(crate) mod pid_file;
+pub(crate) mod relay;
 pub(crate) mod server;
 pub(crate) mod signals;
 pub(crate) mod terminal;

@@ -6,11 +6,14 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signalfd::SignalFd;
+use nix::sys::socket::UnixAddr;
 use nix::unistd::{Pid, getpid};
 
+use super::background::Launcher;
 use super::control_socket::{MonitorEnd, Received};
 use super::message::{Failure, FromInit, ToInit};
 use super::outcome::Observed;
+use super::relay::Relay;
 use super::server::{self, Server, Service};
 use super::signals;
 use super::terminal::Foreground;
@@ -26,16 +29,27 @@ const PATIENCE: u16 = 1000;
 
 /// The monitor's knowledge.
 #[derive(Debug)]
-pub(crate) struct Monitor {
+pub(crate) struct Monitor<'a> {
     pub(crate) init: Pid,
     pub(crate) socket: MonitorEnd,
     pub(crate) signals: SignalFd,
     pub(crate) service: Option<Service>,
     pub(crate) foreground: Foreground,
+    /// The service manager's socket.
+    pub(crate) manager: Option<UnixAddr>,
+    pub(crate) awaited: Option<Awaited<'a>>,
     pub(crate) trace: Trace,
     /// To the holder of a kept mount.
     pub(crate) kept: Option<Connection>,
     pub(crate) run: Running,
+}
+
+/// Somebody waits for the app to be executed.
+#[derive(Debug)]
+pub(crate) struct Awaited<'a> {
+    pub(crate) launcher: &'a mut Option<Launcher>,
+    /// A pipe whose other end is closed by that.
+    pub(crate) pipe: OwnedFd,
 }
 
 /// What changes while a run goes on.
@@ -45,13 +59,14 @@ pub(crate) struct Running {
     server: Option<Server>,
     /// How the image server ended, and what it said.
     server_end: Option<(Change, Option<Failure>)>,
+    relay: Option<Relay>,
     /// The rung that holds the app's root.
     rung: Option<Rung>,
     /// The app was stopped by this signal, and the monitor not yet.
     stop: Option<i32>,
 }
 
-impl Monitor {
+impl Monitor<'_> {
     /// Watches until init, and with it everything in the namespaces, has ended.
     pub(crate) fn watch(mut self) -> Result<Observed, Errno> {
         while self.run.observed.init.is_none() {
@@ -60,9 +75,15 @@ impl Monitor {
             self.read_socket()?;
             self.read_signals()?;
             self.read_kept()?;
+            self.relay()?;
+            self.look_for_app()?;
             self.stop()?;
         }
         self.read_socket()?;
+        self.look_for_app()?;
+        if let Some(relay) = self.run.relay.take() {
+            relay.finish(self.trace)?;
+        }
         self.end_server()?;
         self.leave_kept();
         if let Some((_, Some(failure))) = self.run.server_end.take() {
@@ -73,17 +94,26 @@ impl Monitor {
     }
 
     fn wait(&self, timeout: PollTimeout) -> Result<bool, Errno> {
-        let mut ready = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        let signals = (self.signals.as_fd(), PollFlags::POLLIN);
+        // Who is not there is the signals once more.
+        let relay = self.run.relay.as_ref().map_or(signals, Relay::awaited);
+        let pipe = self.awaited.as_ref().map_or(signals.0, |awaited| awaited.pipe.as_fd());
+        let kept = self.kept.as_ref().map_or(signals.0, AsFd::as_fd);
+        let all = [
+            signals,
+            (self.socket.as_fd(), PollFlags::POLLIN),
+            (pipe, PollFlags::POLLIN),
+            (kept, PollFlags::POLLIN),
+            relay,
+        ];
+        let mut ready = all.map(|(descriptor, events)| PollFd::new(descriptor, events));
         // The socket of an init that has ended is ready for ever.
-        if self.run.observed.init.is_none() {
-            ready.push(PollFd::new(self.socket.as_fd(), PollFlags::POLLIN));
-            ready.extend(
-                self.kept
-                    .iter()
-                    .map(|kept| PollFd::new(kept.as_fd(), PollFlags::POLLIN)),
-            );
-        }
-        match poll(&mut ready, timeout) {
+        let count = if self.run.observed.init.is_some() {
+            1
+        } else {
+            ready.len()
+        };
+        match poll(&mut ready[..count], timeout) {
             Ok(0) => Ok(false),
             Ok(_) | Err(Errno::EINTR) => Ok(true),
             Err(errno) => Err(errno),
@@ -136,6 +166,12 @@ impl Monitor {
         } = &mut self.run;
         match message {
             FromInit::Serve => return self.serve(descriptor),
+            FromInit::Relay => {
+                // What comes without its descriptor found no room for it.
+                let inside = descriptor.ok_or(Errno::EMFILE)?;
+                let manager = self.manager.ok_or(Errno::EBADMSG)?;
+                self.run.relay = Some(Relay::new(inside, manager));
+            }
             FromInit::Started(started) => {
                 observed.started = true;
                 *rung = Some(started);
@@ -162,6 +198,30 @@ impl Monitor {
         match started {
             Ok(server) => self.run.server = Some(server),
             Err(failure) => self.note_unserved(failure),
+        }
+        Ok(())
+    }
+
+    fn relay(&mut self) -> Result<(), Errno> {
+        let relay = self.run.relay.as_mut();
+        relay.map_or(Ok(()), |relay| relay.serve(self.trace))
+    }
+
+    /// Lets the launcher go once nobody has the other end of the pipe any more: the app was executed, or there is none.
+    fn look_for_app(&mut self) -> Result<(), Errno> {
+        let Some(awaited) = &self.awaited else { return Ok(()) };
+        let mut ready = [PollFd::new(awaited.pipe.as_fd(), PollFlags::empty())];
+        if poll(&mut ready, PollTimeout::ZERO)? == 0 {
+            return Ok(());
+        }
+        // What failed was said before the end was closed.
+        self.read_socket()?;
+        if self.run.observed.was_executed()
+            && let Some(launcher) = self.awaited.take().and_then(|awaited| awaited.launcher.take())
+            && launcher.release().is_err()
+        {
+            // Nobody waits for it any more.
+            return self.kill(self.init);
         }
         Ok(())
     }
@@ -258,8 +318,11 @@ impl Monitor {
         {
             self.run.observed.image = failure.take();
         }
-        if needed && self.run.observed.init.is_none() && self.run.observed.app.is_none() {
-            self.run.observed.server = Some(change);
+        if needed && self.run.observed.init.is_none() {
+            // What the app has left running needs it too, but the app's end is known.
+            if self.run.observed.app.is_none() {
+                self.run.observed.server = Some(change);
+            }
             self.kill(self.init)?;
         }
         Ok(())

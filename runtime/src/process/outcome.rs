@@ -32,6 +32,12 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
+    /// Whether there was an app, given that nobody is about to execute it any more.
+    pub(crate) fn was_executed(&self) -> bool {
+        let failed = self.failed.is_some() || self.not_executed.is_some() || self.interrupted.is_some();
+        !failed && (self.app.is_some() || self.init.is_none())
+    }
+
     /// The end of the run. `program` is the path that was to be executed.
     pub(crate) fn conclude(self, program: &str) -> End {
         // Bytes that nobody signed may have gone into anything else that was seen.

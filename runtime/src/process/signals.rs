@@ -1,10 +1,11 @@
 //! Signals that arrive are read from a descriptor, never handled: every signal stays blocked in every process of ours.
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::SigSet;
+use nix::sys::signalfd::SignalFd;
 
 use crate::sys::disposition::{self, Disposition};
+use crate::sys::signal_mask::{self, Mask};
 
 /// Signals by which a user ends a program. Before there is an app, they are for us.
 pub(crate) const ENDING: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
@@ -12,7 +13,7 @@ pub(crate) const ENDING: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, 
 /// What the caller had set when we were started; the app gets it back.
 #[derive(Debug, Clone)]
 pub(crate) struct CallersSignals {
-    mask: SigSet,
+    mask: Mask,
     child_ignored: bool,
 }
 
@@ -21,7 +22,7 @@ pub(crate) struct CallersSignals {
 /// A signal that is blocked waits even where it is ignored, so it can be read and handed on; what the app does with it is the
 /// app's business. `SIGCHLD` gets its default: if it was ignored, the kernel would reap our children for us.
 pub(crate) fn take_over() -> Result<CallersSignals, Errno> {
-    let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let mask = Mask::ALL.swap()?;
     let child_ignored = disposition::of_caller(libc::SIGCHLD)? == Disposition::Ignore;
     if child_ignored {
         disposition::set(libc::SIGCHLD, Disposition::Default)?;
@@ -31,7 +32,7 @@ pub(crate) fn take_over() -> Result<CallersSignals, Errno> {
 
 /// A descriptor that gives every signal sent to the process that reads it.
 pub(crate) fn descriptor() -> Result<SignalFd, Errno> {
-    SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+    signal_mask::descriptor()
 }
 
 /// Takes what waits at `descriptor`.
@@ -47,7 +48,7 @@ impl CallersSignals {
         if self.child_ignored {
             disposition::set(libc::SIGCHLD, Disposition::Ignore)?;
         }
-        self.mask.thread_set_mask()
+        self.mask.swap().map(drop)
     }
 }
 

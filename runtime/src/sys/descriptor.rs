@@ -30,6 +30,11 @@ pub fn closed_at_start() -> impl Iterator<Item = RawFd> {
         .filter_map(|(fd, closed)| closed.load(Ordering::Relaxed).then_some(fd))
 }
 
+/// Forgets that the caller had closed standard streams: they have been opened for the app.
+pub fn reopened() {
+    CLOSED.iter().for_each(|closed| closed.store(false, Ordering::Relaxed));
+}
+
 /// Whether `fd` is open and stays open in a program that is executed: whatever came with execve(2) does, and nothing
 /// that this crate or the standard library opens.
 #[must_use]

@@ -10,6 +10,7 @@ pub mod loop_device;
 pub mod mount_attribute;
 pub mod process;
 pub mod seccomp;
+pub mod signal_mask;
 // 32-bit ARM has another interface.
 #[cfg(all(feature = "without-unwinder", target_env = "musl"))]
 mod thread_name;
