@@ -105,7 +105,7 @@ fn namespaces_that_are_full_are_others_than_the_callers() {
 fn with_descriptor(bundle: &Bundle, place: Place, arguments: &[&str]) -> (exec::Ended, String) {
     let report = bundle.work().join("report");
     fs::write(&report, "").expect("a file");
-    let open = fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let open = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666);
     fs::set_permissions(&report, open).expect("its mode");
     let script = format!("exec \"$@\" 7>{}", text(&report));
     let mut command = bundle.start_behind(place, &["sh", "-c", &script, "sh"]);

@@ -45,6 +45,14 @@ fn death_by_a_signal_is_death_by_that_signal() {
             assert_eq!(ended.err(), "", "{place}: {signal}");
         }
     }
+    use std::os::unix::process::ExitStatusExt as _;
+    for place in places() {
+        // glibc lets the children of posix_spawn(3) ignore 32 and 33.
+        for signal in 34..=64 {
+            let ended = bundle.run(place, ["signal", &signal.to_string()]);
+            assert_eq!(ended.status.signal(), Some(signal), "{place}: {ended}");
+        }
+    }
     assert!(
         !bundle.work().join("core").exists(),
         "a death that was passed on must not dump the monitor's core"

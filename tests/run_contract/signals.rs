@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use support::processes::Process;
 use support::{Bundle, Place, exec, wait};
 
-use crate::{places, shell};
+use crate::{packed_probe, places, shell};
 
 /// Starts a line in the packed shell and waits for its first word, "ready".
 fn start(bundle: &Bundle, place: Place, line: &str) -> (Child, BufReader<ChildStdout>) {
@@ -63,6 +63,64 @@ fn every_signal_that_can_be_caught_is_passed_on() {
             assert_eq!(line_of(&mut printed), format!("got {number}"), "{place}: {signal}");
             assert_eq!(exec::wait("the shell", &mut child).code(), Some(7), "{place}: {signal}");
         }
+    }
+}
+
+/// All that there are, but for those that nobody can catch, and `SIGCHLD`, which the kernel sends the bundle for its own children.
+/// 32 to 34 are what one C library or another keeps for itself: 34 is the first real-time signal of the most common.
+fn catchable() -> impl Iterator<Item = i32> {
+    let out = [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGCHLD].map(|signal| signal as i32);
+    (1..=64).filter(move |signal| !out.contains(signal))
+}
+
+/// nix knows no real-time signals.
+fn send_number(child: &Child, signal: i32) {
+    let mut kill = std::process::Command::new("kill");
+    let _silent = exec::run(kill.args([format!("-{signal}"), child.id().to_string()])).success();
+}
+
+#[test]
+fn every_signal_there_is_reaches_a_program_that_waits_for_it() {
+    let Some(bundle) = packed_probe() else { return };
+    for place in places() {
+        for signal in catchable() {
+            let mut command = bundle.start(place);
+            command
+                .args(["await", &signal.to_string()])
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped());
+            let mut child = exec::spawn(command.process_group(0));
+            let mut printed = BufReader::new(child.stdout.take().expect("a pipe"));
+            assert_eq!(line_of(&mut printed), "ready", "{place}");
+            send_number(&child, signal);
+            assert_eq!(line_of(&mut printed), signal.to_string(), "{place}");
+            assert_eq!(exec::wait("the probe", &mut child).code(), Some(0), "{place}: {signal}");
+        }
+    }
+}
+
+/// Real-time signals wait in a queue, signal(7): each is one.
+#[test]
+fn real_time_signals_are_counted() {
+    let Some(bundle) = packed_probe() else { return };
+    for place in places() {
+        let mut command = bundle.start(place);
+        command
+            .args(["await", "15"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let mut child = exec::spawn(command.process_group(0));
+        let mut printed = BufReader::new(child.stdout.take().expect("a pipe"));
+        assert_eq!(line_of(&mut printed), "ready", "{place}");
+        for _ in 0..5 {
+            send_number(&child, 40);
+        }
+        for _ in 0..5 {
+            assert_eq!(line_of(&mut printed), "40", "{place}");
+        }
+        send(&child, Signal::SIGTERM);
+        assert_eq!(line_of(&mut printed), "15", "{place}");
+        assert_eq!(exec::wait("the probe", &mut child).code(), Some(0), "{place}");
     }
 }
 

@@ -68,6 +68,27 @@ fn closed_streams_stay_closed() {
     }
 }
 
+/// The same open files, so that a shell's `>>` and the place in a file are as without us.
+#[test]
+fn files_are_read_and_written_where_the_caller_was() {
+    let Some(bundle) = shell() else { return };
+    let (input, output) = (bundle.scratch().join("input"), bundle.scratch().join("output"));
+    for place in places() {
+        std::fs::write(&input, "first\nsecond\nthird\n").expect("a file");
+        std::fs::write(&output, "before\n").expect("a file");
+        bundle.scratch().permit(&output, 0o666);
+        // The shell reads a line, the program the next, and the shell the rest.
+        let line = "exec <\"$IN\" >>\"$OUT\" 2>&1; read -r line; echo \"$line\"; \"$@\"; cat";
+        let mut command = bundle.start_behind(place, &["sh", "-c", line, "sh"]);
+        command.args(["-c", "read -r line; echo packed $line; echo and said >&2"]);
+        command.env("IN", &input).env("OUT", &output);
+        let ended = exec::run(&mut command).success();
+        let written = std::fs::read_to_string(&output).expect("a file");
+        let expected = "before\nfirst\npacked second\nand said\nthird\n";
+        assert_eq!(written, expected, "{place}: {ended}");
+    }
+}
+
 /// What cannot be said on stderr is said by the status.
 #[test]
 fn a_failure_without_streams_is_a_status() {

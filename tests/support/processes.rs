@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use crate::status::field;
 use crate::wait;
 
 /// One process. The start time tells it from a later one with the same id.
@@ -99,6 +100,45 @@ pub fn family(of: u32) -> Vec<Process> {
             })
         })
         .collect()
+}
+
+/// The children of a process.
+#[must_use]
+pub fn children(of: u32) -> Vec<Process> {
+    match fs::read_to_string(format!("/proc/{of}/task/{of}/children")) {
+        Ok(ids) => ids
+            .split_whitespace()
+            .filter_map(|id| Process::find(id.parse().ok()?))
+            .collect(),
+        // A kernel without CONFIG_PROC_CHILDREN, or a process that is gone.
+        Err(_) => family(of)
+            .into_iter()
+            .filter(|process| Stat::read(process.id).is_some_and(|stat| stat.parent == of))
+            .collect(),
+    }
+}
+
+/// The id that a process has in its own PID namespace.
+#[must_use]
+pub fn namespaced_id(process: Process) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id)).ok()?;
+    field(&status, "NSpid")?.split_whitespace().last()?.parse().ok()
+}
+
+/// Processes that were executed with this variable, or descend from one that was, wherever their parents are.
+#[must_use]
+pub fn with_variable(name: &str, value: &str) -> Vec<Process> {
+    let wanted = format!("{name}={value}");
+    let ids = fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let has = |id: &u32| {
+        let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+        environment
+            .split(|&byte| byte == 0)
+            .any(|variable| variable == wanted.as_bytes())
+    };
+    ids.filter(has).filter_map(Process::find).collect()
 }
 
 /// Waits until none of them is running.
