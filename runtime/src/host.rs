@@ -43,7 +43,7 @@ pub struct Facts {
     pub uid: u32,
     /// Real group id.
     pub gid: u32,
-    /// All of [`BUILDERS`] are effective: no user namespace is needed.
+    /// All of `BUILDERS` are effective: no user namespace is needed.
     pub privileged: bool,
     /// Every user and group id means what it means on the host: not so in a user namespace.
     pub all_ids: bool,
@@ -57,7 +57,7 @@ pub struct Facts {
     pub account: Account,
     /// `/etc/resolv.conf`, `/etc/hosts` and `/etc/localtime` as far as they are there: path and contents.
     pub files: Vec<(&'static str, Vec<u8>)>,
-    /// What else of its configuration somebody wants; nothing before [`Facts::offer`] was called.
+    /// What else of its configuration somebody wants; nothing before `Facts::offer` was called.
     pub offer: Offer,
     /// Memory in bytes.
     pub memory: u64,
