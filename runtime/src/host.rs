@@ -70,8 +70,8 @@ impl Facts {
         self.privileged && self.all_ids
     }
 
-    /// Leaves out what `contract` has the image keep, and asks for what it has the host give.
-    pub(crate) fn offer(&mut self, contract: &Contract) {
+    /// Leaves out what `contract` has the image keep, and asks for what it has the host give. `speaks_tls`: the image may have a library for it.
+    pub(crate) fn offer(&mut self, contract: &Contract, speaks_tls: bool) {
         let of_host = |item| contract.origin(item) == Origin::Host;
         let copied = [
             (Item::ResolvConf, "/etc/resolv.conf"),
@@ -94,7 +94,8 @@ impl Facts {
                     .push((path, if plain { plain_services(&contents) } else { contents }));
             }
         }
-        if contract.origin(Item::Certificates) != Origin::Bundled {
+        let certificates = contract.origin(Item::Certificates);
+        if certificates == Origin::Host || (certificates == Origin::Merged && speaks_tls) {
             self.offer.certificates = CERTIFICATES.iter().find_map(|path| regular(Path::new(path)));
         }
         // Whoever has no terminal draws on none, unless he says so.

@@ -49,10 +49,12 @@ pub(crate) struct Planned {
 
 impl Planned {
     pub(crate) fn new(job: Job, mut host: Facts, manager: Manager) -> Self {
-        if job.names {
-            host.offer(&job.options.host);
-        }
         let image = job.source.image().map(VerifiedImage::length);
+        if job.names {
+            // What is so small has no library for TLS, and no use for certificates, which cost its start a tenth.
+            let speaks_tls = image.is_none_or(|length| length > ladder::SMALL);
+            host.offer(&job.options.host, speaks_tls);
+        }
         let rungs = ladder::choose(Situation {
             privileged: host.privileged,
             image,
