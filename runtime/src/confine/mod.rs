@@ -18,7 +18,6 @@ use crate::userns::{self, UserNamespaceError};
 
 mod capabilities;
 pub mod capability_set;
-pub mod landlock;
 mod limits;
 mod no_new_privs;
 pub mod seccomp;
