@@ -14,7 +14,7 @@ use crate::debug::Trace;
 use crate::image::kernel_loop::Attached;
 use crate::image::{CheckError, MountError, OwnerMap, VerifiedImage, fuse, kernel_loop, unpack};
 use crate::job::Source;
-use crate::ladder::{Rung, SMALL_TREE};
+use crate::ladder::Rung;
 use crate::limits;
 use crate::process::control_socket::{InitEnd, Received};
 use crate::process::message::{FromInit, ToInit};
@@ -56,10 +56,8 @@ impl Climber<'_> {
     pub(crate) fn climb(self, rungs: &[Rung]) -> Result<Mounted, ClimbError> {
         let mut left = Vec::new();
         make_directory(Path::new(NEW_ROOT)).map_err(|error| ClimbError::Base { error })?;
-        let last = rungs.len().saturating_sub(1);
-        for (number, &rung) in rungs.iter().enumerate() {
-            let room = if number == last { u64::MAX } else { SMALL_TREE };
-            match self.try_rung(rung, room) {
+        for &rung in rungs {
+            match self.try_rung(rung) {
                 Ok(plan) => {
                     self.trace.say(format_args!("{rung}: holds"));
                     return Ok(Mounted { rung, plan });
@@ -77,21 +75,20 @@ impl Climber<'_> {
         Err(ClimbError::NoneHolds { left })
     }
 
-    /// `room`: bytes that may be unpacked.
-    fn try_rung(&self, rung: Rung, room: u64) -> Result<Plan, RungError> {
+    fn try_rung(&self, rung: Rung) -> Result<Plan, RungError> {
         match (rung, self.source) {
-            (Rung::Unpack, Source::Image(image)) => self.unpacked(image, room),
+            (Rung::Unpack, Source::Image(image)) => self.unpacked(image),
             (_, source) => self.layered(rung, source),
         }
     }
 
     /// Files in a tmpfs, which can be written as they are.
-    fn unpacked(&self, image: &VerifiedImage, room: u64) -> Result<Plan, RungError> {
+    fn unpacked(&self, image: &VerifiedImage) -> Result<Plan, RungError> {
         let root = Path::new(NEW_ROOT);
         let options = format!("mode=755,size={}", unpack_limit(self.inputs.host.memory));
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         mount(Some("tmpfs"), root, Some("tmpfs"), flags, Some(options.as_str())).map_err(RungError::Tmpfs)?;
-        let planned = unpack::unpack_within(image, root, self.owner, room)
+        let planned = unpack::unpack(image, root, self.owner)
             .map_err(RungError::Unpack)
             .and_then(|()| {
                 let plan = self.plan(root)?;

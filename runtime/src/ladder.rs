@@ -10,8 +10,23 @@ pub const LARGE: u64 = 64 << 20;
 /// Up to this length of the image, in bytes, writing its files out takes less time than a mount and an overlay do.
 pub const SMALL: u64 = 512 << 10;
 
-/// Bytes that a small image may be unpacked to while there are other ways: data may compress by any factor.
-pub const SMALL_TREE: u64 = 4 * SMALL;
+/// Where they are no more than this, in bytes: data may compress by any factor.
+const SMALL_TREE: u64 = 4 * SMALL;
+
+/// How large an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// The image itself, in bytes.
+    pub stored: u64,
+    /// All that is in it, in bytes, as its signers say: data, and a page for each entry.
+    pub unpacked: u64,
+}
+
+impl Size {
+    fn is_small(self) -> bool {
+        self.stored <= SMALL && self.unpacked <= SMALL_TREE
+    }
+}
 
 /// A way to make a root file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,17 +82,16 @@ impl fmt::Display for Rung {
 pub struct Situation {
     /// `CAP_SYS_ADMIN` without making a user namespace for it.
     pub privileged: bool,
-    /// Length of the image in bytes; none when the root is a directory.
-    pub image: Option<u64>,
+    /// None when the root is a directory.
+    pub image: Option<Size>,
     /// The only rung that the caller wants.
     pub forced: Option<Rung>,
 }
 
-/// The rungs to try, best first. At least one. Unpacking comes last, and first too where the image is small: then with
-/// [`SMALL_TREE`] as its limit.
+/// The rungs to try, best first. At least one. Unpacking comes last, and first where the image is small.
 #[must_use]
 pub fn choose(situation: Situation) -> Vec<Rung> {
-    let Some(length) = situation.image else {
+    let Some(size) = situation.image else {
         return vec![Rung::Directory];
     };
     if let Some(rung) = situation.forced {
@@ -86,11 +100,13 @@ pub fn choose(situation: Situation) -> Vec<Rung> {
     let mounts: &[Rung] = match situation.privileged {
         // A user namespace may not mount squashfs from a block device, whoever owns it.
         false => &[Rung::Fuse],
-        true if length > LARGE => &[Rung::Fuse, Rung::Loop],
+        true if size.stored > LARGE => &[Rung::Fuse, Rung::Loop],
         true => &[Rung::Loop, Rung::Fuse],
     };
-    let at_once: &[Rung] = if length <= SMALL { &[Rung::Unpack] } else { &[] };
-    [at_once, mounts, &[Rung::Unpack]].concat()
+    match size.is_small() {
+        true => [&[Rung::Unpack], mounts].concat(),
+        false => [mounts, &[Rung::Unpack]].concat(),
+    }
 }
 
 #[cfg(test)]
@@ -98,24 +114,31 @@ mod tests {
     use super::Rung::{Directory, Fuse, Loop, Unpack};
     use super::*;
 
-    /// Privileged, length of the image, what is forced, the ladder.
-    type Case = (bool, Option<u64>, Option<Rung>, &'static [Rung]);
+    /// Privileged, size of the image, what is forced, the ladder.
+    type Case = (bool, Option<Size>, Option<Rung>, &'static [Rung]);
+
+    fn image(stored: u64) -> Option<Size> {
+        Some(Size { stored, unpacked: 0 })
+    }
 
     #[test]
     fn order() {
-        let cases: [Case; 13] = [
-            (true, Some(4096), None, &[Unpack, Loop, Fuse, Unpack]),
-            (true, Some(SMALL), None, &[Unpack, Loop, Fuse, Unpack]),
-            (true, Some(SMALL + 4096), None, &[Loop, Fuse, Unpack]),
-            (true, Some(LARGE), None, &[Loop, Fuse, Unpack]),
-            (true, Some(LARGE + 4096), None, &[Fuse, Loop, Unpack]),
-            (false, Some(4096), None, &[Unpack, Fuse, Unpack]),
-            (false, Some(SMALL + 4096), None, &[Fuse, Unpack]),
-            (false, Some(LARGE + 4096), None, &[Fuse, Unpack]),
-            (true, Some(LARGE + 4096), Some(Loop), &[Loop]),
-            (false, Some(4096), Some(Loop), &[Loop]),
-            (true, Some(4096), Some(Unpack), &[Unpack]),
-            (false, Some(4096), Some(Unpack), &[Unpack]),
+        let inflated = |unpacked| Some(Size { stored: 4096, unpacked });
+        let cases: [Case; 15] = [
+            (true, image(4096), None, &[Unpack, Loop, Fuse]),
+            (true, image(SMALL), None, &[Unpack, Loop, Fuse]),
+            (true, inflated(SMALL_TREE), None, &[Unpack, Loop, Fuse]),
+            (true, inflated(SMALL_TREE + 1), None, &[Loop, Fuse, Unpack]),
+            (true, image(SMALL + 4096), None, &[Loop, Fuse, Unpack]),
+            (true, image(LARGE), None, &[Loop, Fuse, Unpack]),
+            (true, image(LARGE + 4096), None, &[Fuse, Loop, Unpack]),
+            (false, image(4096), None, &[Unpack, Fuse]),
+            (false, image(SMALL + 4096), None, &[Fuse, Unpack]),
+            (false, image(LARGE + 4096), None, &[Fuse, Unpack]),
+            (true, image(LARGE + 4096), Some(Loop), &[Loop]),
+            (false, image(4096), Some(Loop), &[Loop]),
+            (true, image(4096), Some(Unpack), &[Unpack]),
+            (false, image(4096), Some(Unpack), &[Unpack]),
             (true, None, Some(Fuse), &[Directory]),
         ];
         for (privileged, image, forced, rungs) in cases {

@@ -49,10 +49,10 @@ pub(crate) struct Planned {
 
 impl Planned {
     pub(crate) fn new(job: Job, mut host: Facts, manager: Manager) -> Self {
-        let image = job.source.image().map(VerifiedImage::length);
+        let image = job.source.image().map(VerifiedImage::size);
         if job.names {
             // What is so small has no library for TLS, and no use for certificates, which cost its start a tenth.
-            let speaks_tls = image.is_none_or(|length| length > ladder::SMALL);
+            let speaks_tls = image.is_none_or(|size| size.stored > ladder::SMALL);
             host.offer(&job.options.host, speaks_tls);
         }
         let rungs = ladder::choose(Situation {

@@ -92,8 +92,7 @@ fn small_images_of_large_trees_are_mounted() {
             continue;
         }
         let ended = small(&bundle, place);
-        let left = "unpack: left: unpack /bin/large: too large";
-        assert!(ended.err().contains(left), "{place}: {ended}");
+        assert!(!ended.err().contains("unpack"), "{place}: {ended}");
         assert!(ended.err().contains(&format!("{rung}: holds")), "{place}: {ended}");
     }
     // Where nothing can be mounted it is unpacked all the same.

@@ -11,6 +11,7 @@ use bundle::manifest::{Manifest, ManifestError};
 
 use super::CheckError;
 use super::sweep::Sweep;
+use crate::ladder::Size;
 
 /// The image of a verified bundle: bytes come out of it checked or not at all. Cheap to clone.
 ///
@@ -28,6 +29,7 @@ struct Shared {
     file: Arc<File>,
     offset: u64,
     length: u64,
+    unpacked: u64,
     root_digest: BlockDigest,
     verifier: Verifier,
     failure: OnceLock<CheckError>,
@@ -48,6 +50,10 @@ impl VerifiedImage {
                 file,
                 offset: image.offset,
                 length: image.length,
+                unpacked: image
+                    .entries
+                    .saturating_mul(BLOCK_SIZE)
+                    .saturating_add(image.unpacked_size),
                 root_digest,
                 verifier,
                 failure: OnceLock::new(),
@@ -76,6 +82,15 @@ impl VerifiedImage {
     #[must_use]
     pub fn length(&self) -> u64 {
         self.shared.length
+    }
+
+    /// How large it is.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        Size {
+            stored: self.shared.length,
+            unpacked: self.shared.unpacked,
+        }
     }
 
     /// Reads what is in the image.

@@ -6,7 +6,7 @@ use std::sync::Barrier;
 
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
-use runtime::image::unpack::{UnpackError, unpack, unpack_within};
+use runtime::image::unpack::{UnpackError, unpack};
 use runtime::image::{OwnerMap, kernel_loop};
 
 use crate::mounts::{Outside, apart};
@@ -187,38 +187,6 @@ fn unpacking_wants_an_empty_directory() {
         unpack(&image, &full.join("file"), owner),
         Err(UnpackError::Target { .. })
     ));
-}
-
-#[test]
-fn no_more_is_unpacked_than_there_is_room_for() {
-    if skip(&["tool:mksquashfs"]) {
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let source = directory.path().join("source");
-    fs::create_dir(&source).unwrap();
-    fs::write(source.join("file"), [b'x'; 10_000]).unwrap();
-    fs::create_dir(source.join("directory")).unwrap();
-    let packed = bundles::pack(&source, directory.path(), &["-all-root"]);
-    let image = packed.verified().image();
-    let owner = OwnerMap::Caller {
-        uid: nix::unistd::geteuid().as_raw(),
-        gid: nix::unistd::getegid().as_raw(),
-    };
-    // Two entries of a page, and what the file holds.
-    let needed = 2 * 4096 + 10_000;
-    let enough = directory.path().join("enough");
-    unpack_within(&image, &enough, owner, needed).unwrap();
-    assert_eq!(fs::read(enough.join("file")).unwrap().len(), 10_000);
-    for (room, last) in [(needed - 1, "/file"), (4096, "/file"), (4095, "/directory")] {
-        let target = directory.path().join(room.to_string());
-        match unpack_within(&image, &target, owner, room) {
-            Err(UnpackError::TooLarge { path }) => assert_eq!(path.to_str(), Some(last), "{room}"),
-            other => panic!("{room}: {other:?}"),
-        }
-        let written = fs::metadata(target.join("file")).map_or(0, |metadata| metadata.len());
-        assert_eq!(written, 0, "{room}");
-    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use nix::sys::stat::{Mode, fstat, mkdirat};
 use nix::unistd::mkdir;
 use squashfs::{Image, Inode, InodeRef, Kind};
 
-use super::files::{ENTRY_LENGTH, Entry, Files};
+use super::files::{Entry, Files};
 use super::{Step, UnpackError};
 use crate::image::{OwnerMap, VerifiedImage};
 
@@ -63,12 +63,7 @@ struct Below {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(
-        image: &'a Image<VerifiedImage>,
-        target: &Path,
-        owner: OwnerMap,
-        room: u64,
-    ) -> Result<Self, UnpackError> {
+    pub(super) fn new(image: &'a Image<VerifiedImage>, target: &Path, owner: OwnerMap) -> Result<Self, UnpackError> {
         let at = image.root();
         let inode = image
             .inode(at)
@@ -80,7 +75,7 @@ impl<'a> Walk<'a> {
         })?;
         Ok(Self {
             image,
-            files: Files::new(image, owner, room),
+            files: Files::new(image, owner),
             target: directory,
             here: None,
             levels: vec![Level {
@@ -155,7 +150,6 @@ impl<'a> Walk<'a> {
             name,
             path: &self.path,
         };
-        self.files.take_room(ENTRY_LENGTH, &entry)?;
         let here = self.here.as_ref().unwrap_or(&self.target);
         mkdirat(here, name, PRIVATE).map_err(|errno| entry.not_created(errno))?;
         let opened = openat(here, name, DIRECTORY, Mode::empty())

@@ -23,9 +23,6 @@ use crate::image::{OwnerMap, VerifiedImage};
 /// How much of a file is read at once, bytes: the largest block of squashfs.
 const CHUNK_LENGTH: usize = 1 << 20;
 
-/// What an entry takes beside its data, in bytes: a page, for the inode and its name.
-pub(super) const ENTRY_LENGTH: u64 = 4096;
-
 /// Makes the entries of directories.
 pub(super) struct Files<'a> {
     image: &'a Image<VerifiedImage>,
@@ -33,8 +30,6 @@ pub(super) struct Files<'a> {
     /// Where an inode with several links was unpacked first.
     first_links: HashMap<InodeRef, PathBuf>,
     buffer: Vec<u8>,
-    /// Bytes that may still be written.
-    room: u64,
 }
 
 /// An entry to be made.
@@ -47,13 +42,12 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Files<'a> {
-    pub(super) fn new(image: &'a Image<VerifiedImage>, owner: OwnerMap, room: u64) -> Self {
+    pub(super) fn new(image: &'a Image<VerifiedImage>, owner: OwnerMap) -> Self {
         Self {
             image,
             owner,
             first_links: HashMap::new(),
             buffer: Vec::new(),
-            room,
         }
     }
 
@@ -64,7 +58,6 @@ impl<'a> Files<'a> {
         directory: &OwnedFd,
         entry: &Entry<'_>,
     ) -> Result<(), UnpackError> {
-        self.take_room(ENTRY_LENGTH, entry)?;
         if entry.inode.nlink > 1 {
             if let Some(first) = self.first_links.get(&entry.at) {
                 return link(target, first, directory, entry);
@@ -82,15 +75,6 @@ impl<'a> Files<'a> {
             // The walk makes directories itself.
             Kind::Directory => Err(entry.failed(Step::Create, Errno::EISDIR)),
         }
-    }
-
-    /// Counts `length` bytes of `entry`, before they are written.
-    pub(super) fn take_room(&mut self, length: u64, entry: &Entry<'_>) -> Result<(), UnpackError> {
-        let left = self.room.checked_sub(length);
-        self.room = left.ok_or_else(|| UnpackError::TooLarge {
-            path: entry.path.to_owned(),
-        })?;
-        Ok(())
     }
 
     fn create_file(&mut self, directory: &OwnedFd, entry: &Entry<'_>) -> Result<(), UnpackError> {
@@ -111,7 +95,6 @@ impl<'a> Files<'a> {
         let mut offset = 0;
         while let Some(mut start) = image.seek_data(&entry.inode, offset).map_err(damaged)? {
             let end = image.seek_hole(&entry.inode, start).map_err(damaged)?.unwrap_or(size);
-            self.take_room(end.saturating_sub(start), entry)?;
             while start < end {
                 let wanted = usize::try_from(end - start).unwrap_or(CHUNK_LENGTH).min(CHUNK_LENGTH);
                 if self.buffer.len() < wanted {

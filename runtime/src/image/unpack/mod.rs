@@ -24,17 +24,8 @@ pub use unpack_error::{Step, UnpackError};
 /// # Errors
 /// See [`UnpackError`]. What was written so far stays.
 pub fn unpack(image: &VerifiedImage, target: &Path, owner: OwnerMap) -> Result<(), UnpackError> {
-    unpack_within(image, target, owner, u64::MAX)
-}
-
-/// The same, and an error as soon as more than `room` bytes would be written: an entry counts as a page, and a file as
-/// its data beside.
-///
-/// # Errors
-/// [`UnpackError::TooLarge`], and those of [`unpack`].
-pub fn unpack_within(image: &VerifiedImage, target: &Path, owner: OwnerMap, room: u64) -> Result<(), UnpackError> {
     let squashfs = image
         .open()
         .map_err(|error| UnpackError::image(Path::new("/"), error))?;
-    directories::Walk::new(&squashfs, target, owner, room)?.run()
+    directories::Walk::new(&squashfs, target, owner)?.run()
 }

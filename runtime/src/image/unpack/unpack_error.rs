@@ -58,11 +58,6 @@ pub enum UnpackError {
         /// The device.
         path: PathBuf,
     },
-    /// There is more than was to be written at most.
-    TooLarge {
-        /// The entry that there was no room for.
-        path: PathBuf,
-    },
     /// Someone moved a directory of the target while it was written to.
     Moved {
         /// The directory.
@@ -117,7 +112,7 @@ impl UnpackError {
                 "the image was not made by polecat; ask its signer"
             }
             Self::Target { errno, .. } | Self::Entry { errno, .. } => limits::hint(*errno)?,
-            Self::TooLarge { .. } | Self::Moved { .. } => return None,
+            Self::Moved { .. } => return None,
         };
         Some(hint.to_owned())
     }
@@ -151,7 +146,6 @@ impl fmt::Display for UnpackError {
                 path.display()
             ),
             Self::Device { path } => write!(f, "unpack {}: devices are refused", path.display()),
-            Self::TooLarge { path } => write!(f, "unpack {}: too large to be unpacked at every start", path.display()),
             Self::Moved { path } => {
                 write!(
                     f,
