@@ -308,8 +308,15 @@ impl ClimbError {
         self.last().check().map_or(crate::exit::FAILED, server::status_of)
     }
 
+    /// What would help the rung that asks least of the host.
     pub(crate) fn hint(&self) -> Option<String> {
-        self.last().hint()
+        let unpacked = match self {
+            Self::NoneHolds { left } if self.last().check().is_none() => {
+                left.iter().find(|(rung, _)| *rung == Rung::Unpack)
+            }
+            _ => None,
+        };
+        unpacked.map_or_else(|| self.last(), |(_, error)| error).hint()
     }
 
     fn last(&self) -> &RungError {
