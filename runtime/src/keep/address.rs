@@ -1,12 +1,10 @@
 //! Where the holder of an image listens.
 
+use nix::errno::Errno;
 use nix::sys::socket::UnixAddr;
 
 use crate::host::Facts;
 use crate::image::VerifiedImage;
-
-/// Longest name of an abstract address: `sun_path` of unix(7) without its leading NUL.
-const LONGEST: usize = 107;
 
 /// An abstract address of unix(7): a name without a file, of this network namespace.
 #[derive(Debug)]
@@ -14,10 +12,9 @@ pub(super) struct Address(UnixAddr);
 
 impl Address {
     /// That of this image for this user and group, and for those who mount with or without privilege: their mounts differ.
-    pub(super) fn of(image: &VerifiedImage, host: &Facts) -> Self {
+    pub(super) fn of(image: &VerifiedImage, host: &Facts) -> Result<Self, Errno> {
         let name = name(&image.root_digest(), host.uid, host.gid, host.privileged);
-        // The name is shorter than the longest: see the test.
-        Self(UnixAddr::new_abstract(name.as_bytes()).unwrap_or_else(|_| UnixAddr::new_unnamed()))
+        UnixAddr::new_abstract(name.as_bytes()).map(Self)
     }
 
     pub(super) fn unix(&self) -> &UnixAddr {
@@ -28,9 +25,7 @@ impl Address {
 fn name(digest: &[u8], uid: u32, gid: u32, privileged: bool) -> String {
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let who = if privileged { "p" } else { "u" };
-    let mut name = format!("polecat/1/{who}/{uid}/{gid}/{digest}");
-    name.truncate(LONGEST);
-    name
+    format!("polecat/1/{who}/{uid}/{gid}/{digest}")
 }
 
 #[cfg(test)]
@@ -40,8 +35,7 @@ mod tests {
     #[test]
     fn names_fit_and_differ() {
         let longest = name(&[0xff; 32], u32::MAX, u32::MAX, true);
-        assert!(longest.len() <= LONGEST);
-        assert!(longest.ends_with(&"ff".repeat(32)), "whole: {longest}");
+        assert!(UnixAddr::new_abstract(longest.as_bytes()).is_ok(), "{longest}");
         let base = name(&[1; 32], 1000, 100, false);
         for other in [
             name(&[2; 32], 1000, 100, false),

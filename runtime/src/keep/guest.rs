@@ -11,8 +11,8 @@ use nix::unistd::{getgid, getuid};
 
 use super::address::Address;
 use super::note::{FromHolder, ToHolder};
-use crate::process::control_socket::{Packet, receive_packet, send_packet};
 use crate::process::message::Failure;
+use crate::process::packet::{Taken, give, take};
 
 /// How long a holder may take to answer, in seconds: it does nothing else. One that was stopped must not stop every start.
 const PATIENCE: i64 = 1;
@@ -43,10 +43,10 @@ pub(crate) enum News {
 impl Connection {
     /// Looks, without waiting.
     pub(crate) fn news(&self) -> Result<News, Errno> {
-        match receive_packet(&self.0, false)? {
-            Packet::Nothing => Ok(News::None),
-            Packet::Closed => Ok(News::Alone),
-            Packet::Message(bytes, _) => match FromHolder::decode(&bytes) {
+        match take(&self.0, false)? {
+            Taken::Nothing => Ok(News::None),
+            Taken::Closed => Ok(News::Alone),
+            Taken::Packet(bytes, _) => match FromHolder::decode(&bytes) {
                 Some(FromHolder::Failed(failure)) => Ok(News::Failed(failure)),
                 Some(_) | None => Err(Errno::EBADMSG),
             },
@@ -121,14 +121,14 @@ fn call(address: &Address) -> Result<Option<OwnedFd>, VisitError> {
 
 /// A question and its answer; none where the holder is just ending.
 fn ask(connection: &OwnedFd, question: ToHolder) -> Result<Option<(FromHolder, Vec<OwnedFd>)>, VisitError> {
-    match send_packet(connection, &question.encode(), &[]) {
+    match give(connection, &question.encode(), &[]) {
         Err(Errno::EPIPE | Errno::ECONNRESET) => return Ok(None),
         result => result.map_err(VisitError::Talk)?,
     }
-    match receive_packet(connection, true).map_err(VisitError::Talk)? {
-        Packet::Closed => Ok(None),
-        Packet::Nothing => Err(VisitError::Silent),
-        Packet::Message(bytes, descriptors) => {
+    match take(connection, true).map_err(VisitError::Talk)? {
+        Taken::Closed => Ok(None),
+        Taken::Nothing => Err(VisitError::Silent),
+        Taken::Packet(bytes, descriptors) => {
             let answer = FromHolder::decode(&bytes).ok_or(VisitError::Talk(Errno::EBADMSG))?;
             Ok(Some((answer, descriptors)))
         }

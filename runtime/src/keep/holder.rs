@@ -14,8 +14,8 @@ use nix::sys::socket::{SockFlag, accept4, getsockopt};
 use nix::unistd::{getgid, getuid};
 
 use super::note::{FromHolder, ToHolder};
-use crate::process::control_socket::{Packet, receive_packet, send_packet};
 use crate::process::message::{Failure, LONGEST};
+use crate::process::packet::{Taken, give, take};
 use crate::process::server;
 use crate::sys::descriptor;
 use crate::sys::detached_mount;
@@ -130,14 +130,14 @@ impl Holder {
                 stay.push(guest);
                 continue;
             }
-            let question = match receive_packet(&guest, false) {
-                Ok(Packet::Message(bytes, _)) => ToHolder::decode(&bytes),
-                Ok(Packet::Nothing) => {
+            let question = match take(&guest, false) {
+                Ok(Taken::Packet(bytes, _)) => ToHolder::decode(&bytes),
+                Ok(Taken::Nothing) => {
                     stay.push(guest);
                     continue;
                 }
                 // A guest that talks nonsense, or not any more, is none.
-                Ok(Packet::Closed) | Err(_) => None,
+                Ok(Taken::Closed) | Err(_) => None,
             };
             match question {
                 Some(ToHolder::Mount(seconds)) => {
@@ -146,13 +146,15 @@ impl Holder {
                         stay.push(guest);
                     }
                 }
-                Some(ToHolder::Leave) => match send_packet(&guest, &FromHolder::Left.encode(), &[]) {
+                Some(ToHolder::Leave) => match give(&guest, &FromHolder::Left.encode(), &[]) {
                     // It did not wait.
                     Ok(()) | Err(_) => {}
                 },
                 Some(ToHolder::Release) => {
-                    // Whoever asked and did not wait is released all the same.
-                    return send_packet(&guest, &FromHolder::Released.encode(), &[]).map_or(Ok(true), |()| Ok(true));
+                    match give(&guest, &FromHolder::Released.encode(), &[]) {
+                        // Whoever asked and did not wait is released all the same.
+                        Ok(()) | Err(_) => return Ok(true),
+                    }
                 }
                 None => {}
             }
@@ -166,7 +168,7 @@ impl Holder {
         let mount = detached_mount::copy_of(self.target)?;
         let mut descriptors = vec![mount.as_fd()];
         descriptors.extend(self.user_namespace.as_ref().map(AsFd::as_fd));
-        Ok(send_packet(guest, &FromHolder::Mount.encode(), &descriptors).is_ok())
+        Ok(give(guest, &FromHolder::Mount.encode(), &descriptors).is_ok())
     }
 
     /// The server has ended, or is about to: its words are for all who read of the image.
@@ -178,7 +180,7 @@ impl Holder {
         let failure = Failure::decode(words).unwrap_or_else(server::ended);
         let packet = FromHolder::Failed(failure).encode();
         for guest in &self.guests {
-            match send_packet(guest, &packet, &[]) {
+            match give(guest, &packet, &[]) {
                 // It has just ended.
                 Ok(()) | Err(_) => {}
             }

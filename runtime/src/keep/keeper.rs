@@ -24,9 +24,9 @@ use crate::exit;
 use crate::host::Facts;
 use crate::image::{CheckError, MountError, fuse, kernel_loop};
 use crate::ladder::Rung;
-use crate::process::control_socket::{Packet, receive_packet, send_packet};
 use crate::process::descriptors;
 use crate::process::message::Failure;
+use crate::process::packet::{Taken, give, take};
 use crate::process::server::{self, Service};
 use crate::root::pivot::{self, HOST, PivotError};
 use crate::sys::process::{self, Fork};
@@ -59,13 +59,13 @@ pub(super) fn start(wish: &Wish, seconds: u32, host: &Facts, listener: OwnedFd) 
             process::exit(status)
         }
     }
-    match receive_packet(&ours, true).map_err(step("hear of the holder"))? {
-        Packet::Message(words, _) => match FromHolder::decode(&words) {
+    match take(&ours, true).map_err(step("hear of the holder"))? {
+        Taken::Packet(words, _) => match FromHolder::decode(&words) {
             Some(FromHolder::Mount) => Ok(()),
             Some(FromHolder::Failed(failure)) => Err(KeepError::Elsewhere(failure)),
             Some(FromHolder::Left | FromHolder::Released) | None => Err(KeepError::Ended),
         },
-        Packet::Nothing | Packet::Closed => Err(KeepError::Ended),
+        Taken::Nothing | Taken::Closed => Err(KeepError::Ended),
     }
 }
 
@@ -115,10 +115,10 @@ fn split(
     match process::clone_into(namespaces).map_err(step("make namespaces"))? {
         Fork::Parent(_) => {
             drop((failures, holder, listener));
-            match receive_packet(&server, true).map_err(step("hear of the mount"))? {
-                Packet::Message(_, mut descriptors) => Ok(descriptors.pop().map(|connection| (connection, report))),
+            match take(&server, true).map_err(step("hear of the mount"))? {
+                Taken::Packet(_, mut descriptors) => Ok(descriptors.pop().map(|connection| (connection, report))),
                 // The kernel serves, or there is none, as the holder has said.
-                Packet::Nothing | Packet::Closed => Ok(None),
+                Taken::Nothing | Taken::Closed => Ok(None),
             }
         }
         Fork::Child => {
@@ -146,7 +146,7 @@ fn tell_failure(starter: &OwnedFd, error: &KeepError) {
 
 /// If the starter is gone nobody waits.
 fn tell(starter: &OwnedFd, words: &FromHolder) {
-    match send_packet(starter, &words.encode(), &[]) {
+    match give(starter, &words.encode(), &[]) {
         Ok(()) | Err(_) => {}
     }
 }
@@ -182,7 +182,7 @@ fn hold(
     let served = mount_first(wish, target)?;
     umount2(HOST, MntFlags::MNT_DETACH).map_err(step("detach the host"))?;
     if let Some(connection) = &served {
-        send_packet(server, b"serve", &[connection.as_fd()]).map_err(step("hand the mount over"))?;
+        give(server, b"serve", &[connection.as_fd()]).map_err(step("hand the mount over"))?;
     }
     Ok(Holder {
         listener,

@@ -31,8 +31,8 @@ use crate::ladder::Rung;
 use crate::process::server::Service;
 use crate::verify::Verified;
 use address::Address;
-use guest::Visit;
 pub(crate) use guest::{Connection, News};
+use guest::{Visit, VisitError};
 
 /// A copy of a kept mount, for this start.
 #[derive(Debug)]
@@ -57,23 +57,28 @@ pub(crate) struct Wish {
 /// A kept mount of the image, made now if there is none and one is wished. This process has joined its user namespace then, if it
 /// has one. None where it cannot be had: then everything goes as without.
 pub(crate) fn obtain(wish: &Wish, host: &Facts, trace: Trace) -> Option<Kept> {
-    let address = Address::of(&wish.service.image, host);
-    let visit = match guest::visit(&address, wish.seconds) {
-        Ok(None) => match make(wish, &address, host) {
-            Ok(true) => guest::visit(&address, wish.seconds),
-            Ok(false) => Ok(None),
-            Err(failure) => {
-                trace.say(format_args!("kept mount: not made: {failure}"));
-                return None;
-            }
-        },
-        visited => visited,
-    };
+    let visit = Address::of(&wish.service.image, host)
+        .map_err(VisitError::Talk)
+        .and_then(|address| visit_or_make(wish, &address, host, trace));
     let joined = visit.and_then(|visit| visit.map(join).transpose());
     joined.unwrap_or_else(|error| {
         trace.say(format_args!("kept mount: not used: {error}"));
         None
     })
+}
+
+fn visit_or_make(wish: &Wish, address: &Address, host: &Facts, trace: Trace) -> Result<Option<Visit>, VisitError> {
+    if let Some(visit) = guest::visit(address, wish.seconds)? {
+        return Ok(Some(visit));
+    }
+    match make(wish, address, host) {
+        Ok(true) => guest::visit(address, wish.seconds),
+        Ok(false) => Ok(None),
+        Err(error) => {
+            trace.say(format_args!("kept mount: not made: {error}"));
+            Ok(None)
+        }
+    }
 }
 
 /// Tells the holder of a mount of the image that this user and group made to let go of it. Programs that run on the mount keep it.
@@ -82,13 +87,14 @@ pub(crate) fn obtain(wish: &Wish, host: &Facts, trace: Trace) -> Option<Kept> {
 /// # Errors
 /// What the system said: someone is there who does not answer, or is somebody else.
 pub fn release(verified: &Verified, host: &Facts) -> Result<bool, Errno> {
-    guest::release(&Address::of(&verified.image(), host)).map_err(guest::VisitError::errno)
+    let address = Address::of(&verified.image(), host)?;
+    guest::release(&address).map_err(VisitError::errno)
 }
 
 /// Steps into the user namespace that owns the mount: only there may it be looked at.
-fn join(visit: Visit) -> Result<Kept, guest::VisitError> {
+fn join(visit: Visit) -> Result<Kept, VisitError> {
     if let Some(namespace) = visit.user_namespace {
-        setns(namespace, CloneFlags::CLONE_NEWUSER).map_err(guest::VisitError::Join)?;
+        setns(namespace, CloneFlags::CLONE_NEWUSER).map_err(VisitError::Join)?;
     }
     Ok(Kept {
         mount: visit.mount,

@@ -6,8 +6,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, socketpair};
 
-use super::message::{FromInit, LONGEST, ToInit};
-use super::packet;
+use super::message::{FromInit, ToInit};
+use super::packet::{self, Taken};
 use crate::error::errno;
 
 /// What was found in the socket.
@@ -117,55 +117,11 @@ fn send(socket: &OwnedFd, bytes: &[u8], descriptor: Option<BorrowedFd<'_>>, flag
     packet::send(socket, bytes, &numbers, flags)
 }
 
-/// A packet as it comes, for those with messages of their own.
-#[derive(Debug)]
-pub(crate) enum Packet {
-    /// Its bytes, and the descriptors that came with it.
-    Message(Vec<u8>, Vec<OwnedFd>),
-    /// Nothing at the moment, or not for as long as the socket waits.
-    Nothing,
-    /// The other end is gone.
-    Closed,
-}
-
-/// Sends `packet`, and with it copies of at most two `descriptors`.
-pub(crate) fn send_packet(socket: &OwnedFd, packet: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
-    let numbers: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-    packet::send(socket, packet, &numbers, MsgFlags::empty())
-}
-
-/// Takes the next packet; `wait`: and waits for it.
-pub(crate) fn receive_packet(socket: &OwnedFd, wait: bool) -> Result<Packet, Errno> {
-    let flags = if wait {
-        MsgFlags::empty()
-    } else {
-        MsgFlags::MSG_DONTWAIT
-    };
-    let mut buffer = [0; LONGEST];
-    loop {
-        match packet::receive(socket, &mut buffer, flags) {
-            Err(Errno::EINTR) if wait => {}
-            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(Packet::Nothing),
-            Err(Errno::ECONNRESET) => return Ok(Packet::Closed),
-            result => {
-                let packet::Packet {
-                    length, descriptors, ..
-                } = result?;
-                let bytes = buffer.get(..length).unwrap_or_default();
-                return Ok(match bytes {
-                    [] => Packet::Closed,
-                    bytes => Packet::Message(bytes.to_vec(), descriptors),
-                });
-            }
-        }
-    }
-}
-
 fn receive<M>(socket: &OwnedFd, decode: impl Fn(&[u8]) -> Option<M>) -> Result<Received<M>, Errno> {
-    match receive_packet(socket, false)? {
-        Packet::Nothing => Ok(Received::Nothing),
-        Packet::Closed => Ok(Received::Closed),
-        Packet::Message(bytes, mut descriptors) => {
+    match packet::take(socket, false)? {
+        Taken::Nothing => Ok(Received::Nothing),
+        Taken::Closed => Ok(Received::Closed),
+        Taken::Packet(bytes, mut descriptors) => {
             // Both ends are this program: what cannot be decoded was damaged by somebody else.
             let message = decode(&bytes).ok_or(Errno::EBADMSG)?;
             Ok(Received::Message(message, descriptors.pop()))

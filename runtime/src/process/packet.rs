@@ -1,12 +1,13 @@
 //! Packets with descriptors, unix(7).
 
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 
+use super::message::LONGEST;
 use crate::sys::descriptor;
 
 /// `SCM_MAX_FD`: descriptors that come with one packet at most.
@@ -52,4 +53,42 @@ pub(crate) fn receive(socket: &OwnedFd, buffer: &mut [u8], flags: MsgFlags) -> R
         descriptors,
         truncated: received.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC),
     })
+}
+
+/// What [`take`] found.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// A whole packet, and the descriptors that came with it.
+    Packet(Vec<u8>, Vec<OwnedFd>),
+    /// Nothing at the moment, or not for as long as the socket waits.
+    Nothing,
+    /// The other end is gone.
+    Closed,
+}
+
+/// Takes the next packet of at most [`LONGEST`] bytes; `wait`: and waits for it.
+pub(crate) fn take(socket: &OwnedFd, wait: bool) -> Result<Taken, Errno> {
+    let flags = match wait {
+        true => MsgFlags::empty(),
+        false => MsgFlags::MSG_DONTWAIT,
+    };
+    let mut buffer = [0; LONGEST];
+    loop {
+        match receive(socket, &mut buffer, flags) {
+            Err(Errno::EINTR) if wait => {}
+            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(Taken::Nothing),
+            Err(Errno::ECONNRESET) | Ok(Packet { length: 0, .. }) => return Ok(Taken::Closed),
+            result => {
+                let packet = result?;
+                let bytes = buffer.get(..packet.length).unwrap_or_default();
+                return Ok(Taken::Packet(bytes.to_vec(), packet.descriptors));
+            }
+        }
+    }
+}
+
+/// Sends `bytes` and with them copies of `descriptors`, waiting for room.
+pub(crate) fn give(socket: &OwnedFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    let numbers: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+    send(socket, bytes, &numbers, MsgFlags::empty())
 }
