@@ -15,9 +15,10 @@ use runtime::trace::{Traced, Until, trace_directory};
 use super::args::TraceArgs;
 use super::error::CliError;
 use super::output::{self, counted};
+use super::run::program;
 use crate::options::{Asked, PackOptions};
-use crate::rootfs::{RootPath, Rootfs};
-use crate::seal::{self, OutputError, OutputFile};
+use crate::rootfs::RootPath;
+use crate::seal::{OutputError, OutputFile};
 use crate::trace::{self, Misses, Trace};
 
 /// Traces, and ends as the command did; or puts traces together.
@@ -84,9 +85,7 @@ pub(super) fn read_misses(paths: &[PathBuf]) -> Result<Vec<Misses>, CliError> {
 
 fn execute(options: &PackOptions, how: runtime::trace::Options) -> Result<Traced, CliError> {
     let control = Control::from_variables(|name| std::env::var_os(name)).map_err(CliError::Control)?;
-    let rootfs = Rootfs::open(&options.rootfs)?;
-    let (entry, search_path) = crate::closure::find_command(&rootfs, &options.request.command)?;
-    let process = seal::process(&entry, &search_path, options)?;
+    let (rootfs, process) = program(options)?;
     let isolation = Isolation {
         contain: options.contain,
         ..Isolation::default()
