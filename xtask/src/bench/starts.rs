@@ -206,6 +206,7 @@ impl Worker {
         }
         match way {
             Way::Bare => command.arg("--root").arg(&program.root).arg("--").args(&program.bare),
+            // The mount of the other way is not for it.
             Way::Default => command.env("POLECAT_KEEP", "0").arg("--").arg(&program.bundle),
             Way::Kept => command.env("POLECAT_KEEP", KEPT_SECONDS).arg("--").arg(&program.bundle),
             Way::Rung(rung) => command.env("POLECAT_MOUNT", rung).arg("--").arg(&program.bundle),
