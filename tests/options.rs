@@ -9,7 +9,7 @@ use support::bundle::Shared;
 use support::exec::Ended;
 use support::requirement::skip;
 use support::roots::{BUSYBOX_NEEDS, busybox};
-use support::{Bundle, Place, Polecat, Scratch};
+use support::{Bundle, Need, Place, Polecat, Scratch, exec};
 
 /// A shell that is called `packed` inside, where the packer has fixed that.
 static NAMED: Shared = Shared::new(|| {
@@ -142,6 +142,29 @@ fn a_packer_refuses_what_a_start_would() {
         assert!(ended.err().contains(told), "{ended}");
         assert!(!output.exists());
     }
+}
+
+#[test]
+fn a_directory_with_mounts_below_it_is_for_root() {
+    let place = Place::UserUnpack;
+    if skip(&BUSYBOX_NEEDS) || skip(place.needs()) || skip(&[Need::Root]) {
+        return;
+    }
+    // Every machine has a /proc.
+    let scratch = Scratch::new();
+    let own = scratch.join("polecat");
+    exec::copy(&Polecat::executable(), &own);
+    let mut command = place.command(&own);
+    let ended = exec::run(command.args(["run", "/", "/bin/sh", "-c", "true"])).exits(125);
+    assert!(
+        ended.err().contains("mount an overlay on the root directory: "),
+        "{ended}"
+    );
+    assert!(ended.err().contains("without mounts below it"), "{ended}");
+    let scratch = Scratch::new();
+    let _ran = Polecat::new(&scratch)
+        .run(["run", "/", "/bin/sh", "-c", "true"])
+        .success();
 }
 
 #[test]

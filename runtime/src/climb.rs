@@ -113,7 +113,10 @@ impl Climber<'_> {
         };
         let planned = self.plan(&lower).and_then(|plan| {
             apply::make_layer(&plan.layer, &upper, &lower)?;
-            overlay(layers, Path::new(NEW_ROOT), !self.inputs.host.privileged).map_err(RungError::Overlay)?;
+            overlay(layers, Path::new(NEW_ROOT), !self.inputs.host.privileged).map_err(|errno| match source {
+                Source::Image(_) => RungError::Overlay(errno),
+                Source::Directory(_) => RungError::OverlayOnDirectory(errno),
+            })?;
             Ok(plan)
         });
         planned.map_err(|error| undo(&lower, error))
@@ -203,6 +206,7 @@ pub(crate) enum RungError {
     /// The tmpfs to unpack into.
     Tmpfs(Errno),
     Overlay(Errno),
+    OverlayOnDirectory(Errno),
     /// The monitor could not be asked to serve.
     Server(Errno),
     /// The monitor does not say which loop device has the image.
@@ -241,6 +245,10 @@ impl RungError {
             Self::Unpack(error) => error.hint(),
             Self::Survey(error) => limits::hint(error.errno).map(str::to_owned),
             Self::Layer(error) => error.hint(),
+            // What lies beneath another's mounts is not to be seen: overlayfs refuses such a layer.
+            Self::OverlayOnDirectory(Errno::EINVAL) => {
+                Some("name a directory without mounts below it, unlike /, or run as root".into())
+            }
             Self::Overlay(Errno::ENODEV) => Some("load the overlay module, or set POLECAT_MOUNT=unpack".into()),
             Self::Overlay(_) => Some("set POLECAT_MOUNT=unpack, which needs no overlay".into()),
             _ => None,
@@ -282,6 +290,9 @@ impl fmt::Display for RungError {
             Self::Kept(errno) => write!(f, "attach the kept mount: {}", errno.desc()),
             Self::Tmpfs(errno) => write!(f, "mount a tmpfs to unpack into: {}", errno.desc()),
             Self::Overlay(errno) => write!(f, "mount an overlay on the image: {}", errno.desc()),
+            Self::OverlayOnDirectory(errno) => {
+                write!(f, "mount an overlay on the root directory: {}", errno.desc())
+            }
             Self::Server(errno) => write!(f, "ask the monitor to serve the image: {}", errno.desc()),
             Self::Monitor(errno) => write!(f, "hear of the loop device: {}", errno.desc()),
             Self::Directory(errno) => write!(f, "bind the root directory: {}", errno.desc()),

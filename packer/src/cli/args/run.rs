@@ -23,7 +23,7 @@ Exit status: the command's; 125 it could not be run, 126 and 127 it was not exec
 pub(in crate::cli) struct RunArgs {
     #[command(flatten)]
     pub(in crate::cli) options: RunOptions,
-    /// Directory that holds a root file system; `/` is this machine's
+    /// Directory that holds a root file system; `/` is this machine's, for root alone
     #[arg(value_name = "ROOTFS")]
     pub(in crate::cli) rootfs: PathBuf,
     /// Program, looked up in the root file system's own PATH, and its arguments

@@ -44,7 +44,7 @@ pub(in crate::cli) struct TraceArgs {
     /// Print nothing but errors
     #[arg(short, long)]
     pub(in crate::cli) quiet: bool,
-    /// Directory that holds a root file system; `/` is this machine's
+    /// Directory that holds a root file system; `/` is this machine's, for root alone
     #[arg(value_name = "ROOTFS", required_unless_present = "merge")]
     pub(in crate::cli) rootfs: Option<PathBuf>,
     /// Program, looked up in the root file system's own PATH, and its arguments
