@@ -11,7 +11,9 @@ pub mod process;
 pub mod seccomp;
 pub mod signal_mask;
 // 32-bit ARM has another interface.
-#[cfg(all(feature = "without-unwinder", target_env = "musl"))]
+#[cfg(feature = "small")]
+mod mount_calls;
+#[cfg(all(feature = "small", target_env = "musl"))]
 mod thread_name;
-#[cfg(all(feature = "without-unwinder", panic = "abort", not(target_arch = "arm")))]
+#[cfg(all(feature = "small", panic = "abort", not(target_arch = "arm")))]
 mod unwind;
