@@ -53,8 +53,10 @@ pub mod verify;
 
 mod climb;
 mod job;
+mod prepare;
 mod run;
 mod stages;
 
 pub use control::Control;
+pub use prepare::prepare;
 pub use run::{run, run_directory};

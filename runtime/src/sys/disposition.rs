@@ -17,7 +17,7 @@ pub enum Disposition {
 /// Whether `SIGPIPE` was ignored when the program was started.
 static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 
-/// Runs before `main`: the standard library sets `SIGPIPE` to ignore before it calls ours, and a program that we
+/// Runs before `main`: the standard library, or [`prepare`](crate::prepare), sets `SIGPIPE` to ignore, and a program that we
 /// execute must get what we got.
 #[used]
 // SAFETY: the C libraries call each function pointer in `.init_array` once, before main, with arguments that a

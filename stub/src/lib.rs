@@ -11,10 +11,10 @@ mod locate;
 mod misses;
 
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::Path;
 
-use bundle::manifest::{Manifest, Process};
 use control::{Request, Run};
 use error::Error;
 use misses::Misses;
@@ -25,25 +25,28 @@ use runtime::image::{OwnerMap, unpack};
 use runtime::keep;
 use runtime::verify::{Opened, Verified};
 
-fn main() {
-    match serve(control::request(env::args_os().skip(1))) {
+/// The whole program, started with `arguments`, the first of which is the name it was called by.
+pub fn start(arguments: Vec<OsString>) -> ! {
+    match serve(arguments) {
         Ok(end) => exit::leave(&end),
         Err(error) => error.print_and_exit(),
     }
 }
 
-fn serve(request: Result<Request, Error>) -> Result<End, Error> {
-    match request? {
+fn serve(arguments: Vec<OsString>) -> Result<End, Error> {
+    let mut arguments = arguments.into_iter();
+    let called = arguments.next().unwrap_or_default();
+    match control::request(arguments)? {
         Request::Help => print(&help()),
         Request::Inspect => print(&inspect::text(&verified()?)),
         Request::Verify => verify(&verified()?),
         Request::Release => release(&verified()?),
         Request::Extract(target) => extract(&verified()?, target.as_ref()),
-        Request::Run(asked) => run(asked),
+        Request::Run(asked) => run(asked, &called),
     }
 }
 
-fn run(asked: Run) -> Result<End, Error> {
+fn run(asked: Run, called: &OsStr) -> Result<End, Error> {
     let Run {
         entry,
         misses,
@@ -55,7 +58,7 @@ fn run(asked: Run) -> Result<End, Error> {
     let verified = verified()?;
     let process = match entry {
         Some(name) => entry::named(verified.manifest(), name)?,
-        None => called(verified.manifest()),
+        None => entry::called(verified.manifest(), called),
     };
     let end = match Misses::wanted(misses, &verified)? {
         Some(misses) => misses.run(verified, process, arguments, control)?,
@@ -65,12 +68,6 @@ fn run(asked: Run) -> Result<End, Error> {
         End::Failed(error) => Err(error.into()),
         end => Ok(end),
     }
-}
-
-/// The program that this file is called after.
-fn called(manifest: &Manifest) -> Process {
-    let called = env::args_os().next().unwrap_or_default();
-    entry::called(manifest, &called)
 }
 
 /// The help is there even where the bundle is damaged; what the bundle says of itself then is not.
