@@ -50,8 +50,12 @@ const KEPT_OF_CARGO: [&str; 7] = [
 /// Static, and small: the signature is checked without vectors (20 KiB); hashes are computed in loops where the processor has no instructions
 /// for them (23 KiB; with such instructions nothing changes, without, a block of 4096 bytes takes 15 µs and not 11); and what several functions
 /// do is done once (12 KiB).
-const RUST_FLAGS: &str = "-Ctarget-feature=+crt-static --cfg=curve25519_dalek_backend=\"serial\" \
-                          --cfg=sha2_backend_soft=\"compact\" -Cllvm-args=-enable-machine-outliner=always";
+const RUST_FLAGS: [&str; 4] = [
+    "-Ctarget-feature=+crt-static",
+    "--cfg=curve25519_dalek_backend=\"serial\"",
+    "--cfg=sha2_backend_soft=\"compact\"",
+    "-Cllvm-args=-enable-machine-outliner=always",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-env-changed=POLECAT_STUB");
@@ -105,13 +109,25 @@ fn build_stub() -> Result<(PathBuf, String), Box<dyn Error>> {
     clear_environment(&mut cargo);
     // What the packer needs of crates the stub needs too: all of it is here.
     cargo.env("CARGO_NET_OFFLINE", "true");
-    cargo.env("RUSTFLAGS", RUST_FLAGS);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", rust_flags());
     cargo.env(format!("CFLAGS_{}", target.replace('-', "_")), c_flags());
     let status = cargo.status().map_err(|error| format!("cargo for the stub: {error}"))?;
     if !status.success() {
         return Err(format!("the stub does not build: {cargo:?}: {status}").into());
     }
     Ok((directory.join(&target).join("stub/polecat-stub"), target))
+}
+
+/// [`RUST_FLAGS`], and that files of crates are called as everywhere, not as on this machine: the stub is the same wherever it is built.
+fn rust_flags() -> OsString {
+    let mut flags = OsString::from(RUST_FLAGS.join("\x1f"));
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    if let Some(home) = home.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo"))) {
+        flags.push("\x1f--remap-path-prefix=");
+        flags.push(home.join("registry/src"));
+        flags.push("=");
+    }
+    flags
 }
 
 /// glibc's headers turn calls into checked ones that musl does not have, where the distribution's compiler asks for them. And zstd has
