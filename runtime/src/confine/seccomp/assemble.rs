@@ -65,7 +65,7 @@ fn far(length: usize) -> sock_filter {
 fn of_machine(calls: &Calls) -> Vec<sock_filter> {
     let segments = segments(calls);
     let mut program = vec![statement(LOAD, NUMBER)];
-    if segments.len() <= FEW && segments.iter().all(|segment| segment.rules.is_empty()) {
+    if segments.len() <= FEW && segments.iter().filter(|segment| !segment.rules.is_empty()).count() <= 1 {
         program.extend(short_search(&segments));
     } else {
         program.extend(search(&segments));
@@ -73,7 +73,8 @@ fn of_machine(calls: &Calls) -> Vec<sock_filter> {
     program
 }
 
-/// Segments, whose comparisons and returns all lie within the reach of a condition: 255 instructions.
+/// Segments, whose comparisons and returns, and the first instruction of one with rules behind them, all lie within the reach of a condition:
+/// 255 instructions.
 const FEW: usize = 120;
 
 /// What becomes of the calls from a number to that of the next segment.
@@ -119,40 +120,42 @@ fn segments(calls: &Calls) -> Vec<Segment<'_>> {
     all
 }
 
-/// A search that ends in returns behind it, one for each action: half as long, and what the kernel takes to compile a program is most of
-/// what a filter costs a start. Only for [`FEW`] segments without rules.
+/// A search that ends in what is behind it, a return for each action and then the segment that has rules: half as long, and what the kernel
+/// takes to compile a program is most of what a filter costs a start. Only for [`FEW`] segments, one of them with rules at most.
 fn short_search(segments: &[Segment<'_>]) -> Vec<sock_filter> {
     let mut ends = Vec::new();
     let mut program = Vec::with_capacity(segments.len());
     compare(segments, &mut program, &mut ends);
     let mut actions: Vec<Action> = Vec::new();
-    for End { at, if_so, action } in ends {
-        let known = actions.iter().position(|known| *known == action);
-        let place = known.unwrap_or_else(|| {
-            actions.push(action);
-            actions.len() - 1
-        });
+    for segment in segments.iter().filter(|segment| segment.rules.is_empty()) {
+        if !actions.contains(&segment.otherwise) {
+            actions.push(segment.otherwise);
+        }
+    }
+    for End { at, if_so, segment } in ends {
+        let known = actions.iter().position(|known| *known == segment.otherwise);
+        let place = known.filter(|_| segment.rules.is_empty()).unwrap_or(actions.len());
         let distance = u8::try_from(program.len() + place - at - 1).unwrap_or(u8::MAX);
         match if_so {
             true => program[at].jt = distance,
             false => program[at].jf = distance,
         }
     }
-    if let ([], [segment]) = (&actions[..], segments) {
-        actions.push(segment.otherwise);
-    }
     program.extend(actions.into_iter().map(returned));
+    for segment in segments.iter().filter(|segment| !segment.rules.is_empty()) {
+        program.extend(of_segment(segment));
+    }
     program
 }
 
 /// Where a comparison ends the search.
-struct End {
+struct End<'a> {
     at: usize,
     if_so: bool,
-    action: Action,
+    segment: &'a Segment<'a>,
 }
 
-fn compare(segments: &[Segment<'_>], program: &mut Vec<sock_filter>, ends: &mut Vec<End>) {
+fn compare<'a>(segments: &'a [Segment<'a>], program: &mut Vec<sock_filter>, ends: &mut Vec<End<'a>>) {
     let (lower, upper) = segments.split_at(segments.len() / 2);
     let (Some(_), Some(middle)) = (lower.first(), upper.first()) else {
         return;
@@ -161,8 +164,7 @@ fn compare(segments: &[Segment<'_>], program: &mut Vec<sock_filter>, ends: &mut 
     program.push(jump(JUMP_IF_NOT_LESS, middle.first, 0, 0));
     for (half, if_so) in [(lower, false), (upper, true)] {
         if let [segment] = half {
-            let action = segment.otherwise;
-            ends.push(End { at, if_so, action });
+            ends.push(End { at, if_so, segment });
             continue;
         }
         let near = u8::try_from(program.len() - at - 1).unwrap_or(u8::MAX);
@@ -274,14 +276,17 @@ fn of_condition(condition: &Condition) -> Vec<(sock_filter, To, To)> {
         Comparison::LessOrEqual => ordered(JUMP_IF_GREATER, Fails, Fails, Next),
         Comparison::MaskedEqual(mask) => {
             let (upper_mask, lower_mask) = halves(mask);
-            vec![
-                load_upper,
-                step(AND, upper_mask),
-                test(JUMP_IF_EQUAL, upper, Next, Fails),
-                load_lower,
-                step(AND, lower_mask),
-                test(JUMP_IF_EQUAL, lower, Next, Fails),
-            ]
+            let mut steps = Vec::with_capacity(6);
+            for (load, mask, half) in [(load_upper, upper_mask, upper), (load_lower, lower_mask, lower)] {
+                match mask {
+                    // Nothing of this half counts, so nothing may be asked of it.
+                    0 if half == 0 => continue,
+                    u32::MAX => steps.push(load),
+                    _ => steps.extend([load, step(AND, mask)]),
+                }
+                steps.push(test(JUMP_IF_EQUAL, half, Next, Fails));
+            }
+            steps
         }
     }
 }
@@ -388,6 +393,44 @@ mod tests {
                     expected.value(),
                     "{number} of {count}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn one_call_by_its_arguments_among_as_many_as_a_short_search_has() {
+        let second_is = |value| Rule {
+            number: 5,
+            conditions: vec![Condition {
+                argument: 1,
+                comparison: Comparison::MaskedEqual(0xffff_ffff),
+                value,
+            }],
+            action: Action::Errno(7),
+        };
+        for count in [0, 1, 2, 30, 58, 59, 60] {
+            let mut rules: Vec<Rule> = (0..count)
+                .map(|rule| Rule::always(4 * rule, Action::Errno(1)))
+                .collect();
+            rules.extend([second_is(0x5412), second_is(0x541c)]);
+            let program = assemble(&policy(rules, Action::Allow, vec![(1000, Action::Errno(38))])).unwrap();
+            for number in 0..1001 {
+                let expected = match number {
+                    1000 => Action::Errno(38),
+                    _ if number % 4 == 0 && number < 4 * count => Action::Errno(1),
+                    _ => Action::Allow,
+                };
+                let answer = run(&program, HERE, number, NONE);
+                assert_eq!(answer, expected.value(), "{number} of {count}");
+            }
+            for (value, expected) in [
+                (0x5412, Action::Errno(7)),
+                (0x1_0000_5412, Action::Errno(7)),
+                (0x541c, Action::Errno(7)),
+                (0x5413, Action::Allow),
+            ] {
+                let answer = run(&program, HERE, 5, [0, value, 0, 0, 0, 0]);
+                assert_eq!(answer, expected.value(), "{value:#x} of {count}");
             }
         }
     }

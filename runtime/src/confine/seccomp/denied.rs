@@ -6,7 +6,7 @@
 use caps::Capability;
 
 use super::instruction::{NATIVE, OF_32_BITS};
-use super::policy::{Action, Calls, Policy, Rule, X32};
+use super::policy::{Action, Calls, Comparison, Condition, Policy, Rule, X32};
 use crate::confine::capability_set::CapabilitySet;
 
 /// A call that is refused with `EPERM`, as the kernel itself refuses it to who may not.
@@ -66,6 +66,12 @@ const DENIED: &[Denied] = &[
     denied([NONE, 25, NONE, NONE], &[Capability::CAP_SYS_TIME]), // stime
 ];
 
+/// ioctl(2), in the columns of [`Denied::numbers`].
+const IOCTL: [u16; 4] = [16, 54, 29, 54];
+
+/// Requests of it that make the caller's terminal believe that something was typed, or paste into a console: ioctl_tty(2).
+const TYPING: [u64; 2] = [0x5412, 0x541c]; // TIOCSTI, TIOCLINUX
+
 /// Columns of [`Denied::numbers`] for this machine and for its programs of 32 bits.
 const COLUMNS: [usize; 2] = if cfg!(target_arch = "x86_64") { [0, 1] } else { [2, 3] };
 
@@ -97,11 +103,26 @@ fn rules(column: usize, kept: CapabilitySet) -> Vec<Rule> {
     let refused = DENIED
         .iter()
         .filter(|denied| !denied.but_with.iter().any(|one| kept.has(*one)));
-    refused
-        .map(|denied| denied.numbers[column])
+    let numbers = refused.map(|denied| denied.numbers[column]);
+    numbers
         .filter(|&number| number != NONE)
         .map(|number| Rule::always(number.into(), Action::Errno(EPERM)))
+        .chain(typing(column, kept))
         .collect()
+}
+
+/// The kernel takes the lower half of the request for the whole.
+fn typing(column: usize, kept: CapabilitySet) -> impl Iterator<Item = Rule> {
+    let refused = TYPING.into_iter().filter(move |_| !kept.has(ADMIN));
+    refused.map(move |value| Rule {
+        number: IOCTL[column].into(),
+        conditions: vec![Condition {
+            argument: 1,
+            comparison: Comparison::MaskedEqual(u32::MAX.into()),
+            value,
+        }],
+        action: Action::Errno(EPERM),
+    })
 }
 
 #[cfg(test)]
@@ -213,6 +234,30 @@ mod tests {
     }
 
     #[test]
+    fn nobody_types_for_the_caller() {
+        let Some((policy, native)) = policy(CapabilitySet::NONE).zip(NATIVE) else {
+            return;
+        };
+        let program = assemble(&policy).unwrap();
+        let machines = [
+            Some((native, COLUMNS[0])),
+            OF_32_BITS.map(|machine| (machine, COLUMNS[1])),
+        ];
+        for (machine, column) in machines.into_iter().flatten() {
+            for (request, expected) in [
+                (0x5412, errno(EPERM)),
+                (0xdead_0000_5412, errno(EPERM)),
+                (0x541c, errno(EPERM)),
+                (0x5401, ALLOW), // TCGETS
+            ] {
+                let answer = run(&program, machine, IOCTL[column].into(), [0, request, 0, 0, 0, 0]);
+                assert_eq!(Some(answer), expected, "{machine:#x}: {request:#x}");
+            }
+        }
+        assert_eq!(names::number("ioctl"), Some(IOCTL[COLUMNS[0]].into()));
+    }
+
+    #[test]
     fn a_capability_lifts_what_it_governs() {
         if NATIVE.is_none() {
             return;
@@ -266,7 +311,7 @@ mod tests {
         }
         if let Some(policy) = policy(CapabilitySet::NONE) {
             let length = assemble(&policy).unwrap().len();
-            assert!(length < 100, "{length}");
+            assert!(length < 120, "{length}");
         }
     }
 }
