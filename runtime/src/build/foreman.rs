@@ -5,6 +5,8 @@ use std::fmt;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -206,15 +208,21 @@ fn keep_children() -> Result<(), ForemanError> {
     disposition::set(libc::SIGCHLD, Disposition::Default).map_err(step("set the disposition of SIGCHLD"))
 }
 
-/// Kills every process of the namespace but init and this one.
+/// How long killed processes have, before it is seen again whether they are gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// Kills every process of the namespace but init and this one, and waits until init has reaped them: what they held is let go of.
 fn end_others() -> Result<(), Errno> {
     // Anywhere else these would be the host's.
     if getpid().as_raw() != APP {
         return Err(Errno::EPERM);
     }
-    match process::kill(Pid::from_raw(-1), libc::SIGKILL) {
-        Err(Errno::ESRCH) => Ok(()),
-        result => result,
+    loop {
+        match process::kill(Pid::from_raw(-1), libc::SIGKILL) {
+            Err(Errno::ESRCH) => return Ok(()),
+            result => result?,
+        }
+        thread::sleep(LOOK_AGAIN);
     }
 }
 
