@@ -3,24 +3,23 @@
 //! Names follow the OCI runtime specification where it has one (`process.args`, `process.env`, `process.cwd`).
 
 mod entry_point;
-mod object;
+mod fields;
+mod record;
 mod seccomp;
 #[cfg(test)]
 mod tests;
 mod validate;
-mod value;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::hash_tree::BlockDigest;
 pub use entry_point::EntryPoint;
-use object::{object, objects};
 pub use seccomp::{Seccomp, SeccompArgument, SeccompPlace, SeccompRule};
 pub use validate::ManifestError;
 pub(crate) use validate::encode_hex;
 
 /// Everything the stub acts on. Only ever parsed from bytes whose signature was checked, see `runtime::verify`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
     /// Version of the format, the same as the superblock's.
@@ -34,40 +33,35 @@ pub struct Manifest {
     /// Program and version that made the bundle.
     pub generator: String,
     /// The static executable in front.
-    #[serde(deserialize_with = "object")]
     pub stub: StubRecord,
     /// The squashfs image.
-    #[serde(deserialize_with = "object")]
     pub image: ImageRecord,
     /// Hash tree over the image.
-    #[serde(deserialize_with = "object")]
     pub hash_tree: HashTreeRecord,
     /// What is executed.
-    #[serde(deserialize_with = "object")]
     pub process: Process,
     /// How it is kept apart from the host.
-    #[serde(deserialize_with = "object")]
     pub isolation: Isolation,
     /// More programs that can be started, in the order of their names' bytes; none but the command where the packer was asked for none.
-    #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entry_points: Vec<EntryPoint>,
     /// What packages the image is made of; none where the packer could not tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub packages: Option<SectionRecord>,
     /// Why each path is in the image; none where the packer was asked to leave that out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reasons: Option<SectionRecord>,
     /// Which paths the root file system had, for telling what was not packed; none where the packer was asked not to say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub paths: Option<SectionRecord>,
     /// Names of what a reader must know beyond version 1 to use the bundle as it is meant, such as [`ISOLATION_OPTIONS`]. A
     /// reader refuses a name it does not know. (Fields that a reader does not know and no name asks for are ignored.)
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
 }
 
 /// The bytes in front of the superblock, without the padding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StubRecord {
     /// Length in bytes.
@@ -77,7 +71,7 @@ pub struct StubRecord {
 }
 
 /// Where the image is and what it holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageRecord {
     /// Offset in the file, a multiple of 4096.
@@ -91,7 +85,7 @@ pub struct ImageRecord {
 }
 
 /// A dm-verity hash tree, version 1, SHA-256, 4096-byte data and hash blocks, without a verity superblock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HashTreeRecord {
     /// Offset in the file, a multiple of 4096.
@@ -105,7 +99,7 @@ pub struct HashTreeRecord {
 }
 
 /// An ignorable section: no signature covers it but through this record.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SectionRecord {
     /// Offset in the file.
     pub offset: u64,
@@ -116,7 +110,7 @@ pub struct SectionRecord {
 }
 
 /// The entry point.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Process {
     /// Absolute path of the executable inside the image.
@@ -126,23 +120,22 @@ pub struct Process {
     /// `NAME=value` that the app gets beside (and over) the caller's environment: at least PATH.
     pub env: Vec<String>,
     /// Working directory inside; none: the caller's where it is shared, else `/`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
 }
 
 /// What the app shares with the host.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Isolation {
     /// A closed box: no home, no current directory, no environment of the caller's.
-    #[serde(default)]
     pub contain: bool,
     /// More of it, as words: `NAME` or `NAME=VALUE`. Only with [`ISOLATION_OPTIONS`] among [`Manifest::requires`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
     /// What becomes of the program's system calls; none: the reader's own default. Only with [`ISOLATION_OPTIONS`] among
     /// [`Manifest::requires`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seccomp: Option<Seccomp>,
 }
 
@@ -155,9 +148,8 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`] when they are not JSON, a field is missing or a value is one that it cannot have.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let mut json = serde_json::Deserializer::from_slice(bytes);
-        let manifest: Manifest = object(&mut json).map_err(ManifestError::from_json)?;
-        json.end().map_err(ManifestError::from_json)?;
+        let mut manifest = Self::default();
+        record::read(bytes, &mut manifest)?;
         manifest.validate()?;
         Ok(manifest)
     }

@@ -1,14 +1,15 @@
 //! Several programs in one bundle, each with a name that starts it.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::record::{Field, Place, Record};
 use super::{Manifest, Process};
 
 /// Longest name in bytes: it is the name of a file, and every file system has room for it.
 const MAX_NAME_LENGTH: usize = 255;
 
 /// A program beside the command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct EntryPoint {
     /// What it is asked for by, and its `argv[0]`: see [`EntryPoint::is_name`].
     pub name: String,
@@ -25,6 +26,15 @@ impl EntryPoint {
             && text.len() <= MAX_NAME_LENGTH
             && !text.starts_with('-')
             && !text.contains(|character: char| character == '/' || character.is_control())
+    }
+}
+
+impl Record for EntryPoint {
+    fn fields(&mut self) -> Vec<Field<'_>> {
+        vec![
+            Field::needed("name", Place::Text(&mut self.name)),
+            Field::needed("path", Place::Text(&mut self.path)),
+        ]
     }
 }
 

@@ -1,10 +1,10 @@
 //! A profile of system calls: `linux.seccomp` of the OCI runtime specification, with what Docker's profiles have besides. The names
 //! of actions, calls and comparisons mean what they mean there; `runtime::confine::seccomp` knows them.
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::Serialize;
 
+use super::record::{self, Field, Place, Record};
 use super::validate::ManifestError;
-use super::value::{Fault, Value};
 
 /// What becomes of which system calls. Only those of the machine that a bundle is for: lists of architectures are not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -39,18 +39,10 @@ pub struct SeccompRule {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<SeccompArgument>,
     /// Where the rule is one.
-    #[serde(
-        default,
-        deserialize_with = "object_or_null",
-        skip_serializing_if = "SeccompPlace::is_everywhere"
-    )]
+    #[serde(skip_serializing_if = "SeccompPlace::is_everywhere")]
     pub includes: SeccompPlace,
     /// Where it is none.
-    #[serde(
-        default,
-        deserialize_with = "object_or_null",
-        skip_serializing_if = "SeccompPlace::is_everywhere"
-    )]
+    #[serde(skip_serializing_if = "SeccompPlace::is_everywhere")]
     pub excludes: SeccompPlace,
 }
 
@@ -95,64 +87,54 @@ impl Seccomp {
     /// # Errors
     /// [`ManifestError::Json`] when they are no JSON of that shape.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        serde_json::from_slice(bytes).map_err(ManifestError::from_json)
-    }
-
-    fn read(value: Value) -> Result<Self, Fault> {
-        let mut members = value.members("seccomp")?;
-        Ok(Self {
-            default_action: members.needed("defaultAction")?,
-            default_errno_ret: members.short_number("defaultErrnoRet")?,
-            syscalls: members.list("syscalls", SeccompRule::read)?,
-        })
+        let mut profile = Self::default();
+        record::read(bytes, &mut profile)?;
+        Ok(profile)
     }
 }
 
-impl SeccompRule {
-    fn read(value: Value, field: &'static str) -> Result<Self, Fault> {
-        let mut members = value.members(field)?;
-        Ok(Self {
-            names: members.list("names", Value::text)?,
-            name: members.text("name")?,
-            action: members.needed("action")?,
-            errno_ret: members.short_number("errnoRet")?,
-            args: members.list("args", SeccompArgument::read)?,
-            includes: SeccompPlace::read(members.take("includes"), "includes")?,
-            excludes: SeccompPlace::read(members.take("excludes"), "excludes")?,
-        })
+impl Record for Seccomp {
+    fn fields(&mut self) -> Vec<Field<'_>> {
+        vec![
+            Field::needed("defaultAction", Place::Text(&mut self.default_action)),
+            Field::nullable("defaultErrnoRet", Place::OptionalShort(&mut self.default_errno_ret)),
+            Field::nullable("syscalls", Place::Records(&mut self.syscalls)),
+        ]
     }
 }
 
-impl SeccompArgument {
-    fn read(value: Value, field: &'static str) -> Result<Self, Fault> {
-        let mut members = value.members(field)?;
-        Ok(Self {
-            index: members.short_number("index")?.unwrap_or(0),
-            value: members.number("value")?.unwrap_or(0),
-            value_two: members.number("valueTwo")?.unwrap_or(0),
-            op: members.needed("op")?,
-        })
+impl Record for SeccompRule {
+    fn fields(&mut self) -> Vec<Field<'_>> {
+        vec![
+            Field::nullable("names", Place::Texts(&mut self.names)),
+            Field::nullable("name", Place::OptionalText(&mut self.name)),
+            Field::needed("action", Place::Text(&mut self.action)),
+            Field::nullable("errnoRet", Place::OptionalShort(&mut self.errno_ret)),
+            Field::nullable("args", Place::Records(&mut self.args)),
+            Field::nullable("includes", Place::Record(&mut self.includes)),
+            Field::nullable("excludes", Place::Record(&mut self.excludes)),
+        ]
     }
 }
 
-impl SeccompPlace {
-    fn read(value: Value, field: &'static str) -> Result<Self, Fault> {
-        if value == Value::Null {
-            return Ok(Self::default());
-        }
-        let mut members = value.members(field)?;
-        Ok(Self {
-            caps: members.list("caps", Value::text)?,
-            arches: members.list("arches", Value::text)?,
-            min_kernel: members.text("minKernel")?,
-        })
+impl Record for SeccompArgument {
+    fn fields(&mut self) -> Vec<Field<'_>> {
+        vec![
+            Field::nullable("index", Place::Short(&mut self.index)),
+            Field::nullable("value", Place::Number(&mut self.value)),
+            Field::nullable("valueTwo", Place::Number(&mut self.value_two)),
+            Field::needed("op", Place::Text(&mut self.op)),
+        ]
     }
 }
 
-impl<'de> Deserialize<'de> for Seccomp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        Self::read(value).map_err(de::Error::custom)
+impl Record for SeccompPlace {
+    fn fields(&mut self) -> Vec<Field<'_>> {
+        vec![
+            Field::nullable("caps", Place::Texts(&mut self.caps)),
+            Field::nullable("arches", Place::Texts(&mut self.arches)),
+            Field::nullable("minKernel", Place::OptionalText(&mut self.min_kernel)),
+        ]
     }
 }
 
