@@ -4,7 +4,6 @@
 //! reaches it without help, and handing on the monitor's copy would deliver it twice. Init is in that group too, has
 //! every signal blocked, and so is a witness: what arrived there as well went to the group.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// The kernel signals a group in one go, so init's copy and the monitor's message about its own come together. What is
@@ -14,20 +13,25 @@ const LIFETIME: Duration = Duration::from_secs(1);
 /// Signals that arrived at init.
 #[derive(Debug, Default)]
 pub(crate) struct Witness {
-    seen: HashMap<i32, Instant>,
+    seen: Vec<(i32, Instant)>,
 }
 
 impl Witness {
     /// Init got `signal`.
     pub(crate) fn note(&mut self, signal: i32, now: Instant) {
-        self.seen.insert(signal, now);
+        self.forget(signal);
+        self.seen.push((signal, now));
     }
 
     /// Whether the `signal` that the monitor speaks of went to the whole group. Each copy is asked about once.
     pub(crate) fn take(&mut self, signal: i32, now: Instant) -> bool {
-        self.seen
-            .remove(&signal)
+        self.forget(signal)
             .is_some_and(|seen| now.duration_since(seen) < LIFETIME)
+    }
+
+    fn forget(&mut self, signal: i32) -> Option<Instant> {
+        let at = self.seen.iter().position(|(seen, _)| *seen == signal)?;
+        Some(self.seen.swap_remove(at).1)
     }
 }
 

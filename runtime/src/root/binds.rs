@@ -82,9 +82,16 @@ fn candidates(host: &Facts) -> Vec<Shared> {
         source: cwd.clone(),
     });
     let called: Vec<Shared> = host.home.iter().cloned().chain(cwd).collect();
-    let mut candidates: Vec<Shared> = called.iter().map(|shared| behind_links(shared, &called)).collect();
-    candidates.sort_by_key(|shared| shared.path.components().count());
-    candidates.dedup();
+    let depth = |shared: &Shared| shared.path.components().count();
+    let mut candidates: Vec<Shared> = Vec::with_capacity(called.len());
+    for shared in &called {
+        let candidate = behind_links(shared, &called);
+        if !candidates.contains(&candidate) {
+            // They are two: the library's sort would take kilobytes of the stub.
+            let at = candidates.partition_point(|known| depth(known) <= depth(&candidate));
+            candidates.insert(at, candidate);
+        }
+    }
     candidates
 }
 

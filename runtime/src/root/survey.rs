@@ -1,7 +1,6 @@
 //! What the image holds where the host's things want to be. Looked up before anything is planned, so that planning
 //! stays pure.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
@@ -42,7 +41,7 @@ pub struct Questions {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
     /// What was asked for, and what is there.
-    pub standings: BTreeMap<PathBuf, Standing>,
+    pub standings: Vec<(PathBuf, Standing)>,
     /// `/etc/passwd`, if it was asked for and is a file.
     pub passwd: Option<Vec<u8>>,
     /// `/etc/group`, if it was asked for and is a file.
@@ -55,20 +54,20 @@ impl Survey {
     /// # Errors
     /// See [`SurveyError`].
     pub fn take(root: &Path, questions: Questions) -> Result<Self, SurveyError> {
-        let mut standings = BTreeMap::new();
+        let mut standings = Vec::new();
         let mut missing = Vec::new();
         for path in questions.directories {
             let standing = stand(root, &path, &mut missing)?;
-            standings.insert(path, standing);
+            standings.push((path, standing));
         }
         for path in questions.contents {
             let standing = match stand(root, &path, &mut missing)? {
                 Standing::Directory => look_into(root, &path)?,
                 other => other,
             };
-            standings.insert(path, standing);
+            standings.push((path, standing));
         }
-        let etc = standings.get(Path::new("/etc")) == Some(&Standing::Directory);
+        let etc = standing_of(&standings, Path::new("/etc")) == Standing::Directory;
         let read = |name: &str| {
             if etc && questions.names {
                 read_file(&root.join("etc").join(name))
@@ -96,8 +95,14 @@ impl Survey {
     /// What is at `path`. A path that was not asked for counts as taken.
     #[must_use]
     pub fn standing(&self, path: &Path) -> Standing {
-        self.standings.get(path).copied().unwrap_or(Standing::Other)
+        standing_of(&self.standings, path)
     }
+}
+
+/// What was found at `path` last: what is in a directory is asked after whether there is one. They are a few dozen.
+fn standing_of(standings: &[(PathBuf, Standing)], path: &Path) -> Standing {
+    let found = standings.iter().rfind(|(known, _)| known == path);
+    found.map_or(Standing::Other, |(_, standing)| *standing)
 }
 
 /// `missing`: places where nothing is, as far as they are known. An image server is asked for each of them but once.
