@@ -178,27 +178,31 @@ impl PathSet {
         if !PARAMETERS.contains(&parameter) || least > code.len() as u64 * 8 {
             return None;
         }
-        let mut bits = code
-            .iter()
-            .flat_map(|byte| (0..8).rev().map(move |place| byte >> place & 1 == 1));
+        let mut at = 0;
+        let mut next = || {
+            let byte = code.get(at / 8)?;
+            let bit = byte >> (7 - at % 8) & 1;
+            at += 1;
+            Some(bit)
+        };
         let range = u64::from(count) << parameter;
         let mut values = Vec::with_capacity(usize::try_from(count).ok()?);
         let mut value: u64 = 0;
         for _ in 0..count {
-            while bits.next()? {
+            while next()? == 1 {
                 value = value.checked_add(1 << parameter)?;
             }
             let mut rest: u64 = 0;
             for _ in 0..parameter {
-                rest = rest << 1 | u64::from(bits.next()?);
+                rest = rest << 1 | u64::from(next()?);
             }
             value = value.checked_add(rest).filter(|value| *value < range)?;
             values.push(value);
         }
         // Less than a byte is left, and nothing in it.
-        let mut left = bits.by_ref().take(8);
-        let padded = left.by_ref().all(|bit| !bit) && bits.next().is_none();
-        padded.then_some(Self {
+        let left = code.len() * 8 - at;
+        let is_padding = left < 8 && code.last().is_none_or(|last| last & ((1 << left) - 1) == 0);
+        is_padding.then_some(Self {
             salt: *salt,
             count,
             parameter,

@@ -88,6 +88,16 @@ fn sections_that_are_no_sets() {
 }
 
 #[test]
+fn a_byte_of_padding_is_too_much_wherever_the_code_ends() {
+    for count in 0..64 {
+        let mut section = built(numbered(0..count));
+        assert!(PathSet::parse(&section).is_some(), "{count}");
+        section.push(0);
+        assert!(PathSet::parse(&section).is_none(), "{count}");
+    }
+}
+
+#[test]
 fn only_what_has_the_digest_is_read() {
     let section = built(numbered(0..10));
     let mut record = SectionRecord {
