@@ -25,20 +25,28 @@ impl Decompressors {
 
     /// Lends a decompressor to `work`.
     pub(crate) fn lend<T>(&self, work: impl FnOnce(&mut Decompressor) -> Result<T, Error>) -> Result<T, Error> {
+        let mut decompressor = self.take()?;
+        let result = work(&mut decompressor);
+        self.keep(decompressor);
+        result
+    }
+
+    fn take(&self) -> Result<Decompressor, Error> {
         let idle = lock(&self.idle).pop();
-        let mut decompressor = match idle {
-            Some(decompressor) => decompressor,
-            None => Decompressor {
+        match idle {
+            Some(decompressor) => Ok(decompressor),
+            None => Ok(Decompressor {
                 context: DCtx::try_create().ok_or(Error::NoMemory)?,
                 input: Vec::new(),
-            },
-        };
-        let result = work(&mut decompressor);
+            }),
+        }
+    }
+
+    fn keep(&self, decompressor: Decompressor) {
         let mut idle = lock(&self.idle);
         if idle.len() < KEPT {
             idle.push(decompressor);
         }
-        result
     }
 }
 
