@@ -43,19 +43,19 @@ impl<'a> Sweep<'a> {
 
     /// Checks everything; `progress` is told on this thread. The first block that fails is the same with any number of
     /// threads: when one fails, all before it are done or being done, and are waited for.
-    pub(super) fn run(self, mut progress: impl FnMut(u64)) -> Result<(), CheckError> {
+    pub(super) fn run(self, progress: &mut dyn FnMut(u64)) -> Result<(), CheckError> {
         let threads = threads(self.image.length(), host::processors);
         thread::scope(|scope| {
             for _ in 1..threads {
                 // Where the system has no more threads, those that are there do the work.
                 if thread::Builder::new()
-                    .spawn_scoped(scope, || self.work(|_| ()))
+                    .spawn_scoped(scope, || self.work(&mut |_| ()))
                     .is_err()
                 {
                     break;
                 }
             }
-            self.work(&mut progress);
+            self.work(progress);
         });
         match self.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some((_, error)) => Err(error),
@@ -66,7 +66,7 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    fn work(&self, mut progress: impl FnMut(u64)) {
+    fn work(&self, progress: &mut dyn FnMut(u64)) {
         let length = self.image.length();
         // At most 256 KiB, so it fits.
         let mut buffer = vec![0; usize::try_from(CHUNK_LENGTH.min(length)).unwrap_or_default()];

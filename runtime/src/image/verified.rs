@@ -106,8 +106,10 @@ impl VerifiedImage {
     ///
     /// # Errors
     /// The first block that cannot be read or is not what was signed.
-    pub fn check_all(&self, progress: impl FnMut(u64)) -> Result<(), CheckError> {
-        Sweep::new(self).run(progress).inspect_err(|error| self.note(error))
+    pub fn check_all(&self, mut progress: impl FnMut(u64)) -> Result<(), CheckError> {
+        Sweep::new(self)
+            .run(&mut progress)
+            .inspect_err(|error| self.note(error))
     }
 
     /// The first read since the image was made, through this handle or a clone of it, that found the file not to be

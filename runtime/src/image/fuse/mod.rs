@@ -82,6 +82,10 @@ pub fn serve_reporting(
     owner: OwnerMap,
     report: impl Fn(&CheckError) + Send + Sync + 'static,
 ) -> Result<(), ServeError> {
+    serve_boxed(image, fd, owner, Box::new(report))
+}
+
+fn serve_boxed(image: VerifiedImage, fd: OwnedFd, owner: OwnerMap, report: server::Report) -> Result<(), ServeError> {
     SigSet::all().thread_block().map_err(ServeError::Signals)?;
     let squashfs = image.open().map_err(|error| match CheckError::beneath(&error) {
         Some(failure) => {
@@ -91,7 +95,7 @@ pub fn serve_reporting(
         None => ServeError::Image(error),
     })?;
     let connection = fd.try_clone().map_err(ServeError::Connection)?;
-    let server = server::Server::new(files::Files::new(squashfs, owner), connection, Box::new(report));
+    let server = server::Server::new(files::Files::new(squashfs, owner), connection, report);
     let mut config = Config::default();
     config.acl = SessionACL::All;
     let ended = Session::from_fd(server, fd, config.acl, config).and_then(Session::run);

@@ -3,7 +3,6 @@
 //! A descriptor per level would let a deep image use them all up, so the way up goes through `..`, and only to the
 //! directory that the way down came from.
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -38,8 +37,6 @@ pub(super) struct Walk<'a> {
     levels: Vec<Level>,
     /// Path of the last of `levels` in the image.
     path: PathBuf,
-    /// Directories entered so far.
-    entered: HashSet<InodeRef>,
 }
 
 /// A directory on the way from the root to where the walk is.
@@ -63,19 +60,27 @@ struct Below {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(image: &'a Image<VerifiedImage>, target: &Path, owner: OwnerMap) -> Result<Self, UnpackError> {
+    pub(super) fn new(
+        image: &'a Image<VerifiedImage>,
+        target: &Path,
+        owner: OwnerMap,
+    ) -> Result<Self, Box<UnpackError>> {
         let at = image.root();
         let inode = image
             .inode(at)
             .map_err(|error| UnpackError::image(Path::new("/"), error))?;
         let directory = open_target(target)?;
-        let identity = identity(&directory).map_err(|errno| UnpackError::Target {
-            path: target.to_owned(),
-            errno,
+        let identity = identity(&directory).map_err(|errno| {
+            Box::new(UnpackError::Target {
+                path: target.to_owned(),
+                errno,
+            })
         })?;
+        let mut files = Files::new(image, owner);
+        files.remember(at, Path::new("/"));
         Ok(Self {
             image,
-            files: Files::new(image, owner),
+            files,
             target: directory,
             here: None,
             levels: vec![Level {
@@ -85,11 +90,10 @@ impl<'a> Walk<'a> {
                 identity,
             }],
             path: PathBuf::from("/"),
-            entered: HashSet::from([at]),
         })
     }
 
-    pub(super) fn run(mut self) -> Result<(), UnpackError> {
+    pub(super) fn run(mut self) -> Result<(), Box<UnpackError>> {
         while let Some(mut level) = self.levels.pop() {
             let below = self.fill(&mut level)?;
             match below {
@@ -104,7 +108,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Makes the entries of the directory `level` from its cookie on, up to the next directory.
-    fn fill(&mut self, level: &mut Level) -> Result<Option<Below>, UnpackError> {
+    fn fill(&mut self, level: &mut Level) -> Result<Option<Below>, Box<UnpackError>> {
         let image = self.image;
         let damaged = |path: &Path, error| UnpackError::image(path, error);
         let listing = image
@@ -136,13 +140,13 @@ impl<'a> Walk<'a> {
     }
 
     /// Makes and opens a directory in the current one.
-    fn go_down(&mut self, below: &Below) -> Result<(), UnpackError> {
+    fn go_down(&mut self, below: &Below) -> Result<(), Box<UnpackError>> {
         let name = OsStr::from_bytes(&below.name);
         self.path.push(name);
-        if !self.entered.insert(below.at) {
-            return Err(UnpackError::Cycle {
+        if !self.files.remember(below.at, &self.path) {
+            return Err(Box::new(UnpackError::Cycle {
                 path: self.path.clone(),
-            });
+            }));
         }
         let entry = Entry {
             at: below.at,
@@ -168,7 +172,7 @@ impl<'a> Walk<'a> {
 
     /// Leaves the directory `level`, whose entries are complete, and sets what making them has changed. The way up is
     /// opened first: the directory's mode may close it.
-    fn go_up(&mut self, level: &Level) -> Result<(), UnpackError> {
+    fn go_up(&mut self, level: &Level) -> Result<(), Box<UnpackError>> {
         let entry = Entry {
             at: level.at,
             inode: level.inode,
@@ -186,9 +190,9 @@ impl<'a> Walk<'a> {
                     .and_then(|fd| Ok((identity(&fd)?, fd)))
                     .map_err(|errno| entry.failed(Step::Create, errno))?;
                 if up.0 != above.identity {
-                    return Err(UnpackError::Moved {
+                    return Err(Box::new(UnpackError::Moved {
                         path: self.path.clone(),
-                    });
+                    }));
                 }
                 Some(up.1)
             }
@@ -201,10 +205,12 @@ impl<'a> Walk<'a> {
 }
 
 /// Opens `target`, which must be empty; makes it when it is missing.
-fn open_target(target: &Path) -> Result<OwnedFd, UnpackError> {
-    let failed = |errno| UnpackError::Target {
-        path: target.to_owned(),
-        errno,
+fn open_target(target: &Path) -> Result<OwnedFd, Box<UnpackError>> {
+    let failed = |errno| {
+        Box::new(UnpackError::Target {
+            path: target.to_owned(),
+            errno,
+        })
     };
     match mkdir(target, PRIVATE) {
         Ok(()) | Err(Errno::EEXIST) => {}
@@ -216,9 +222,9 @@ fn open_target(target: &Path) -> Result<OwnedFd, UnpackError> {
     let mut listing = Dir::openat(&directory, ".", DIRECTORY, Mode::empty()).map_err(failed)?;
     for entry in listing.iter() {
         if !matches!(entry.map_err(failed)?.file_name().to_bytes(), b"." | b"..") {
-            return Err(UnpackError::TargetNotEmpty {
+            return Err(Box::new(UnpackError::TargetNotEmpty {
                 path: target.to_owned(),
-            });
+            }));
         }
     }
     Ok(directory)

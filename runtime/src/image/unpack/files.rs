@@ -27,8 +27,8 @@ const CHUNK_LENGTH: usize = 1 << 20;
 pub(super) struct Files<'a> {
     image: &'a Image<VerifiedImage>,
     owner: OwnerMap,
-    /// Where an inode with several links was unpacked first.
-    first_links: HashMap<InodeRef, PathBuf>,
+    /// Where a directory, or an inode with several links, was unpacked first. One table of both: each kind of table has its code.
+    first_paths: HashMap<InodeRef, PathBuf>,
     buffer: Vec<u8>,
 }
 
@@ -46,9 +46,14 @@ impl<'a> Files<'a> {
         Self {
             image,
             owner,
-            first_links: HashMap::new(),
+            first_paths: HashMap::new(),
             buffer: Vec::new(),
         }
+    }
+
+    /// Notes that the inode at `at` is unpacked at `path`. Whether that is the first time.
+    pub(super) fn remember(&mut self, at: InodeRef, path: &Path) -> bool {
+        self.first_paths.insert(at, path.to_owned()).is_none()
     }
 
     /// Makes `entry`, which is no directory, in `directory`. `target` is the directory of the image's root.
@@ -57,27 +62,27 @@ impl<'a> Files<'a> {
         target: &OwnedFd,
         directory: &OwnedFd,
         entry: &Entry<'_>,
-    ) -> Result<(), UnpackError> {
+    ) -> Result<(), Box<UnpackError>> {
         if entry.inode.nlink > 1 {
-            if let Some(first) = self.first_links.get(&entry.at) {
+            if let Some(first) = self.first_paths.get(&entry.at) {
                 return link(target, first, directory, entry);
             }
-            self.first_links.insert(entry.at, entry.path.to_owned());
+            self.remember(entry.at, entry.path);
         }
         match entry.inode.kind {
             Kind::File => self.create_file(directory, entry),
             Kind::Symlink => self.create_symlink(directory, entry),
             Kind::Fifo => self.create_node(directory, entry, SFlag::S_IFIFO),
             Kind::Socket => self.create_node(directory, entry, SFlag::S_IFSOCK),
-            Kind::BlockDevice | Kind::CharacterDevice => Err(UnpackError::Device {
+            Kind::BlockDevice | Kind::CharacterDevice => Err(Box::new(UnpackError::Device {
                 path: entry.path.to_owned(),
-            }),
+            })),
             // The walk makes directories itself.
             Kind::Directory => Err(entry.failed(Step::Create, Errno::EISDIR)),
         }
     }
 
-    fn create_file(&mut self, directory: &OwnedFd, entry: &Entry<'_>) -> Result<(), UnpackError> {
+    fn create_file(&mut self, directory: &OwnedFd, entry: &Entry<'_>) -> Result<(), Box<UnpackError>> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let file = openat(directory, entry.name, flags, Mode::S_IRUSR | Mode::S_IWUSR)
             .map(File::from)
@@ -87,7 +92,7 @@ impl<'a> Files<'a> {
     }
 
     /// Writes what is not a hole, and sets the length.
-    fn write_data(&mut self, file: &File, entry: &Entry<'_>) -> Result<(), UnpackError> {
+    fn write_data(&mut self, file: &File, entry: &Entry<'_>) -> Result<(), Box<UnpackError>> {
         let image = self.image;
         let size = entry.inode.size;
         let failed = |error: io::Error| entry.failed(Step::Write, errno(&error));
@@ -118,7 +123,7 @@ impl<'a> Files<'a> {
         Ok(())
     }
 
-    fn create_symlink(&self, directory: &OwnedFd, entry: &Entry<'_>) -> Result<(), UnpackError> {
+    fn create_symlink(&self, directory: &OwnedFd, entry: &Entry<'_>) -> Result<(), Box<UnpackError>> {
         let target = self
             .image
             .read_link(&entry.inode)
@@ -127,7 +132,7 @@ impl<'a> Files<'a> {
         self.finish_by_name(directory, entry)
     }
 
-    fn create_node(&self, directory: &OwnedFd, entry: &Entry<'_>, kind: SFlag) -> Result<(), UnpackError> {
+    fn create_node(&self, directory: &OwnedFd, entry: &Entry<'_>, kind: SFlag) -> Result<(), Box<UnpackError>> {
         mknodat(directory, entry.name, kind, Mode::S_IRUSR | Mode::S_IWUSR, 0)
             .map_err(|errno| entry.not_created(errno))?;
         self.finish_by_name(directory, entry)?;
@@ -139,7 +144,7 @@ impl<'a> Files<'a> {
 
     /// Owner, mode and times of an open file or directory. The mode after the owner, as chown(2) clears the set-id
     /// bits.
-    pub(super) fn finish(&self, file: impl AsFd, entry: &Entry<'_>) -> Result<(), UnpackError> {
+    pub(super) fn finish(&self, file: impl AsFd, entry: &Entry<'_>) -> Result<(), Box<UnpackError>> {
         let shown = self.owner.apply((&entry.inode).into());
         let time = time(entry.inode.mtime);
         fchown(&file, Some(Uid::from_raw(shown.uid)), Some(Gid::from_raw(shown.gid)))
@@ -149,7 +154,7 @@ impl<'a> Files<'a> {
     }
 
     /// Owner and times of what cannot be opened; symbolic links have no mode.
-    fn finish_by_name(&self, directory: &OwnedFd, entry: &Entry<'_>) -> Result<(), UnpackError> {
+    fn finish_by_name(&self, directory: &OwnedFd, entry: &Entry<'_>) -> Result<(), Box<UnpackError>> {
         let shown = self.owner.apply((&entry.inode).into());
         let time = time(entry.inode.mtime);
         let (uid, gid) = (Uid::from_raw(shown.uid), Gid::from_raw(shown.gid));
@@ -166,27 +171,27 @@ impl<'a> Files<'a> {
 }
 
 impl Entry<'_> {
-    pub(super) fn failed(&self, step: Step, errno: Errno) -> UnpackError {
-        UnpackError::Entry {
+    pub(super) fn failed(&self, step: Step, errno: Errno) -> Box<UnpackError> {
+        Box::new(UnpackError::Entry {
             step,
             path: self.path.to_owned(),
             errno,
-        }
+        })
     }
 
     /// The target was empty: what is there already came from the image.
-    pub(super) fn not_created(&self, errno: Errno) -> UnpackError {
+    pub(super) fn not_created(&self, errno: Errno) -> Box<UnpackError> {
         match errno {
-            Errno::EEXIST => UnpackError::Duplicate {
+            Errno::EEXIST => Box::new(UnpackError::Duplicate {
                 path: self.path.to_owned(),
-            },
+            }),
             errno => self.failed(Step::Create, errno),
         }
     }
 }
 
 /// Makes `entry` another name of `first`, a path of the image, walked down name by name.
-fn link(target: &OwnedFd, first: &Path, directory: &OwnedFd, entry: &Entry<'_>) -> Result<(), UnpackError> {
+fn link(target: &OwnedFd, first: &Path, directory: &OwnedFd, entry: &Entry<'_>) -> Result<(), Box<UnpackError>> {
     let failed = |errno| entry.failed(Step::Link, errno);
     let mut parent = None;
     let above = first.parent().unwrap_or(first).components();

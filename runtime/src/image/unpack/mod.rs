@@ -24,6 +24,10 @@ pub use unpack_error::{Step, UnpackError};
 /// # Errors
 /// See [`UnpackError`]. What was written so far stays.
 pub fn unpack(image: &VerifiedImage, target: &Path, owner: OwnerMap) -> Result<(), UnpackError> {
+    write(image, target, owner).map_err(|error| *error)
+}
+
+fn write(image: &VerifiedImage, target: &Path, owner: OwnerMap) -> Result<(), Box<UnpackError>> {
     let squashfs = image
         .open()
         .map_err(|error| UnpackError::image(Path::new("/"), error))?;
