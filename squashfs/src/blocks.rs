@@ -121,7 +121,7 @@ pub(crate) struct BlockList<'a, R> {
 
 impl<'a, R: ReadAt> BlockList<'a, R> {
     /// The list of a file from block `index` on; `index` is at most the number of blocks.
-    pub(crate) fn seek(image: &'a Image<R>, blocks: &FileBlocks, index: u64) -> Result<Self, Error> {
+    pub(crate) fn seek(image: &'a Image<R>, blocks: &FileBlocks, index: u64) -> Result<Self, Box<Error>> {
         let stride = blocks.count.div_ceil(WAYPOINTS).max(LEAST_STRIDE);
         let (mut number, place) = image.waypoints.nearest(blocks, index / stride);
         let stream = Stream::open(image, image.inode_region(), place.at)?;
@@ -149,7 +149,7 @@ impl<'a, R: ReadAt> BlockList<'a, R> {
     }
 
     /// Where the next block is; `None` for a hole.
-    pub(crate) fn next(&mut self) -> Result<Option<Extent>, Error> {
+    pub(crate) fn next(&mut self) -> Result<Option<Extent>, Box<Error>> {
         let mut word = [0; WORD_SIZE];
         self.stream.read(&mut word)?;
         match u32::from_le_bytes(word) {
@@ -163,7 +163,7 @@ impl<'a, R: ReadAt> BlockList<'a, R> {
     }
 
     /// Passes over `count` blocks.
-    fn pass(&mut self, count: u64) -> Result<(), Error> {
+    fn pass(&mut self, count: u64) -> Result<(), Box<Error>> {
         let mut rest = count;
         while rest > 0 {
             let now = usize::try_from(rest).unwrap_or(usize::MAX).min(WORDS_AT_ONCE);

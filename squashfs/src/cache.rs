@@ -75,8 +75,8 @@ impl<T> Cache<T> {
     pub(crate) fn get_or_load(
         &self,
         key: Key,
-        load: impl FnOnce() -> Result<(T, usize), Error>,
-    ) -> Result<Arc<T>, Error> {
+        load: impl FnOnce() -> Result<(T, usize), Box<Error>>,
+    ) -> Result<Arc<T>, Box<Error>> {
         if let Some(value) = self.get(key) {
             return Ok(value);
         }
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_failed_load_is_not_kept_and_sizes_tell_keys_apart() {
         let cache = Cache::new(10 * LEAST_CHARGE);
-        assert!(cache.get_or_load(key(1), || Err(Error::NoMemory)).is_err());
+        assert!(cache.get_or_load(key(1), || Err(Error::NoMemory.into())).is_err());
         assert_eq!(*cache.get_or_load(key(1), || Ok((5, 1))).expect("loads"), 5);
         assert!(cache.get(Key { start: 1, size: 9 }).is_none());
     }

@@ -29,22 +29,14 @@ pub(crate) struct Extent {
 
 impl Extent {
     /// Decodes a size word other than zero.
-    pub(crate) fn decode(part: Part, start: u64, word: u32, superblock: &Superblock) -> Result<Self, Error> {
+    pub(crate) fn decode(part: Part, start: u64, word: u32, superblock: &Superblock) -> Result<Self, Box<Error>> {
         let size = Self::size_on_disk(word);
         if word >= STORED << 1 || size == 0 || size > superblock.block_size {
-            return Err(Error::Damaged {
-                part,
-                offset: start,
-                what: "impossible size of a block",
-            });
+            return Err(Error::damaged(part, start, "impossible size of a block"));
         }
         let end = start.checked_add(u64::from(size));
         if start < SUPERBLOCK_SIZE as u64 || end.is_none_or(|end| end > superblock.bytes_used) {
-            return Err(Error::Damaged {
-                part,
-                offset: start,
-                what: "block outside the image",
-            });
+            return Err(Error::damaged(part, start, "block outside the image"));
         }
         Ok(Self {
             part,
@@ -71,12 +63,8 @@ impl Extent {
         }
     }
 
-    pub(crate) const fn damaged(self, what: &'static str) -> Error {
-        Error::Damaged {
-            part: self.part,
-            offset: self.start,
-            what,
-        }
+    pub(crate) fn damaged(self, what: &'static str) -> Box<Error> {
+        Error::damaged(self.part, self.start, what)
     }
 }
 
@@ -99,24 +87,20 @@ impl DataBlock {
 
 impl<R: ReadAt> Image<R> {
     /// Fills `out` with bytes of the image.
-    pub(crate) fn read_image(&self, part: Part, out: &mut [u8], offset: u64) -> Result<(), Error> {
+    pub(crate) fn read_image(&self, part: Part, out: &mut [u8], offset: u64) -> Result<(), Box<Error>> {
         if offset
             .checked_add(out.len() as u64)
             .is_none_or(|end| end > self.superblock.bytes_used)
         {
-            return Err(Error::Damaged {
-                part,
-                offset,
-                what: "outside the image",
-            });
+            return Err(Error::damaged(part, offset, "outside the image"));
         }
         self.reader
             .read_exact_at(out, offset)
-            .map_err(|source| Error::Io { part, offset, source })
+            .map_err(|source| Box::new(Error::Io { part, offset, source }))
     }
 
     /// See [`Image::read`].
-    pub(crate) fn read_file(&self, file: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+    pub(crate) fn read_file(&self, file: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, Box<Error>> {
         let blocks = file.blocks_of_file()?;
         let left = file.size.saturating_sub(offset);
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
@@ -153,7 +137,7 @@ impl<R: ReadAt> Image<R> {
 
     /// Reads bytes of a data block that has `length` of them: `out.len()`, from `skip` on. A block of another length is
     /// refused, as fs/squashfs/file_direct.c does; no packer fills one up with zeros.
-    fn read_block(&self, extent: Extent, length: u32, skip: u32, out: &mut [u8]) -> Result<(), Error> {
+    fn read_block(&self, extent: Extent, length: u32, skip: u32, out: &mut [u8]) -> Result<(), Box<Error>> {
         let wrong = || extent.damaged("data block of another length than the file needs");
         if extent.stored {
             if extent.size != length {
@@ -187,7 +171,7 @@ impl<R: ReadAt> Image<R> {
         Ok(())
     }
 
-    fn data_block(&self, extent: Extent, length: u32) -> Result<Arc<DataBlock>, Error> {
+    fn data_block(&self, extent: Extent, length: u32) -> Result<Arc<DataBlock>, Box<Error>> {
         self.data.get_or_load(extent.key(), || {
             let block = self.load_block(extent, length)?;
             let charge = block.charge();
@@ -196,14 +180,14 @@ impl<R: ReadAt> Image<R> {
     }
 
     /// Decompresses a block into memory of its own, of at most `capacity` bytes.
-    pub(crate) fn load_block(&self, extent: Extent, capacity: u32) -> Result<DataBlock, Error> {
+    pub(crate) fn load_block(&self, extent: Extent, capacity: u32) -> Result<DataBlock, Box<Error>> {
         let mut bytes = Vec::with_capacity(capacity as usize);
         self.decompress(extent, &mut bytes)?;
         Ok(DataBlock { bytes })
     }
 
     /// Decompresses a block to the front of `out`, and says how many bytes that gave.
-    fn decompress<T: zstd_safe::WriteBuf + ?Sized>(&self, extent: Extent, out: &mut T) -> Result<usize, Error> {
+    fn decompress<T: zstd_safe::WriteBuf + ?Sized>(&self, extent: Extent, out: &mut T) -> Result<usize, Box<Error>> {
         self.decompressors.lend(|decompressor| {
             let size = extent.size as usize;
             self.read_image(extent.part, decompressor.input(size), extent.start)?;
@@ -214,7 +198,7 @@ impl<R: ReadAt> Image<R> {
     }
 
     /// See [`Image::seek_data`].
-    pub(crate) fn next_data(&self, file: &Inode, offset: u64) -> Result<Option<u64>, Error> {
+    pub(crate) fn next_data(&self, file: &Inode, offset: u64) -> Result<Option<u64>, Box<Error>> {
         let blocks = file.blocks_of_file()?;
         let tail = blocks.count * u64::from(self.superblock.block_size);
         let found = match self.scan(file, blocks, offset, |extent| extent.is_some())? {
@@ -225,7 +209,7 @@ impl<R: ReadAt> Image<R> {
     }
 
     /// See [`Image::seek_hole`].
-    pub(crate) fn next_hole(&self, file: &Inode, offset: u64) -> Result<Option<u64>, Error> {
+    pub(crate) fn next_hole(&self, file: &Inode, offset: u64) -> Result<Option<u64>, Box<Error>> {
         let blocks = file.blocks_of_file()?;
         if offset >= file.size {
             return Ok(None);
@@ -243,7 +227,7 @@ impl<R: ReadAt> Image<R> {
         blocks: &FileBlocks,
         offset: u64,
         wanted: fn(Option<Extent>) -> bool,
-    ) -> Result<Option<u64>, Error> {
+    ) -> Result<Option<u64>, Box<Error>> {
         let block_size = u64::from(self.superblock.block_size);
         let first = offset / block_size;
         if offset >= file.size || first >= blocks.count {

@@ -24,14 +24,17 @@ impl Decompressors {
     }
 
     /// Lends a decompressor to `work`.
-    pub(crate) fn lend<T>(&self, work: impl FnOnce(&mut Decompressor) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn lend<T>(
+        &self,
+        work: impl FnOnce(&mut Decompressor) -> Result<T, Box<Error>>,
+    ) -> Result<T, Box<Error>> {
         let mut decompressor = self.take()?;
         let result = work(&mut decompressor);
         self.keep(decompressor);
         result
     }
 
-    fn take(&self) -> Result<Decompressor, Error> {
+    fn take(&self) -> Result<Decompressor, Box<Error>> {
         let idle = lock(&self.idle).pop();
         match idle {
             Some(decompressor) => Ok(decompressor),

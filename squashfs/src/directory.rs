@@ -39,7 +39,11 @@ impl Name {
     };
 
     /// Reads a name of `length` bytes. `None` when that is too long.
-    pub(crate) fn read<R: ReadAt>(&mut self, stream: &mut Stream<'_, R>, length: u32) -> Result<Option<()>, Error> {
+    pub(crate) fn read<R: ReadAt>(
+        &mut self,
+        stream: &mut Stream<'_, R>,
+        length: u32,
+    ) -> Result<Option<()>, Box<Error>> {
         self.length = 0;
         let Some(bytes) = usize::try_from(length)
             .ok()
@@ -126,12 +130,12 @@ pub(crate) struct Entries<'a, R> {
 
 impl<'a, R: ReadAt> Entries<'a, R> {
     /// The entries from the start of a listing that is not empty.
-    pub(crate) fn open(image: &'a Image<R>, listing: &Listing) -> Result<Self, Error> {
+    pub(crate) fn open(image: &'a Image<R>, listing: &Listing) -> Result<Self, Box<Error>> {
         Self::resume(image, listing, Place::run(0, listing.start))
     }
 
     /// The entries from a place that [`Entries::place`] gave.
-    pub(crate) fn resume(image: &'a Image<R>, listing: &Listing, place: Place) -> Result<Self, Error> {
+    pub(crate) fn resume(image: &'a Image<R>, listing: &Listing, place: Place) -> Result<Self, Box<Error>> {
         let stream = Stream::open(image, image.directory_region(), place.at)?;
         Ok(Self {
             stream,
@@ -151,12 +155,12 @@ impl<'a, R: ReadAt> Entries<'a, R> {
     }
 
     /// What is wrong here.
-    pub(crate) const fn damaged(&self, what: &'static str) -> Error {
+    pub(crate) fn damaged(&self, what: &'static str) -> Box<Error> {
         self.stream.damaged(what)
     }
 
     /// Reads the next entry and its name, which may be [none](is_name); `None` at the end.
-    pub(crate) fn next(&mut self, name: &mut Name) -> Result<Option<Entry>, Error> {
+    pub(crate) fn next(&mut self, name: &mut Name) -> Result<Option<Entry>, Box<Error>> {
         if self.run.left == 0 {
             if self.passed >= self.length {
                 return Ok(None);
@@ -187,7 +191,7 @@ impl<'a, R: ReadAt> Entries<'a, R> {
         }))
     }
 
-    fn read_run(&mut self) -> Result<(), Error> {
+    fn read_run(&mut self) -> Result<(), Box<Error>> {
         self.pass(RUN_SIZE)?;
         let mut header = [0; RUN_SIZE as usize];
         self.stream.read(&mut header)?;
@@ -205,7 +209,7 @@ impl<'a, R: ReadAt> Entries<'a, R> {
     }
 
     /// Counts bytes that are about to be read.
-    fn pass(&mut self, bytes: u32) -> Result<(), Error> {
+    fn pass(&mut self, bytes: u32) -> Result<(), Box<Error>> {
         if bytes > self.length.saturating_sub(self.passed) {
             return Err(self.damaged("directory entry behind the end of its listing"));
         }

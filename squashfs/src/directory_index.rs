@@ -33,7 +33,7 @@ pub(crate) struct Signposts {
 
 impl Signposts {
     /// Goes through a whole listing.
-    fn set<R: ReadAt>(image: &Image<R>, listing: &Listing) -> Result<Self, Error> {
+    fn set<R: ReadAt>(image: &Image<R>, listing: &Listing) -> Result<Self, Box<Error>> {
         let apart = (listing.length / SIGNPOSTS).max(LEAST_APART);
         let mut runs = Vec::new();
         let mut next = apart;
@@ -67,7 +67,7 @@ impl Signposts {
 
 impl<R: ReadAt> Image<R> {
     /// See [`Image::lookup`].
-    pub(crate) fn find_entry(&self, directory: &Inode, wanted: &[u8]) -> Result<Option<Entry>, Error> {
+    pub(crate) fn find_entry(&self, directory: &Inode, wanted: &[u8]) -> Result<Option<Entry>, Box<Error>> {
         let listing = directory.listing()?;
         if listing.length == 0 || !is_name(wanted) {
             return Ok(None);
@@ -94,7 +94,7 @@ impl<R: ReadAt> Image<R> {
         Ok(None)
     }
 
-    fn signposts(&self, listing: &Listing) -> Result<Arc<Signposts>, Error> {
+    fn signposts(&self, listing: &Listing) -> Result<Arc<Signposts>, Box<Error>> {
         // Two listings may begin in one place, in an image that lies, and then differ in length.
         let start = listing.start.block << 16 | u64::from(listing.start.offset);
         let key = Key {
@@ -109,7 +109,7 @@ impl<R: ReadAt> Image<R> {
     }
 
     /// The last run that the stored index knows to begin at or before `wanted`.
-    fn indexed_place(&self, listing: &Listing, wanted: &[u8]) -> Result<Option<Place>, Error> {
+    fn indexed_place(&self, listing: &Listing, wanted: &[u8]) -> Result<Option<Place>, Box<Error>> {
         let mut place = None;
         let mut stream = Stream::open(self, self.inode_region(), listing.index)?;
         let mut name = Name::EMPTY;

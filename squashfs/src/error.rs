@@ -91,6 +91,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// In a box, as all errors are inside of this crate: moved as they are from call to call, they would take kilobytes of code.
+    pub(crate) fn damaged(part: Part, offset: u64, what: &'static str) -> Box<Self> {
+        Box::new(Self::Damaged { part, offset, what })
+    }
+
     /// What the user may try, if anything helps.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

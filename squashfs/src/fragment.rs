@@ -37,18 +37,14 @@ pub(crate) fn fragment_table(superblock: &Superblock) -> LookupTable {
 
 impl<R: ReadAt> Image<R> {
     /// Reads bytes of a tail end: `out.len()` of them, from `skip` on.
-    pub(crate) fn read_fragment(&self, fragment: Fragment, skip: u32, out: &mut [u8]) -> Result<(), Error> {
+    pub(crate) fn read_fragment(&self, fragment: Fragment, skip: u32, out: &mut [u8]) -> Result<(), Box<Error>> {
         let mut entry = [0; ENTRY_SIZE as usize];
         self.fragment_table.read(self, fragment.index, &mut entry)?;
         let mut fields = Cursor::new(&entry);
         let (start, size) = (fields.u64(), fields.u32());
         let extent = Extent::decode(Part::Fragment, start, size, &self.superblock)?;
         let from = u64::from(fragment.offset) + u64::from(skip);
-        let short = || Error::Damaged {
-            part: Part::Fragment,
-            offset: start,
-            what: "tail end outside its fragment",
-        };
+        let short = || Error::damaged(Part::Fragment, start, "tail end outside its fragment");
         if extent.stored {
             return match from.checked_add(out.len() as u64) {
                 Some(end) if end <= u64::from(extent.size) => self.read_image(Part::Fragment, out, start + from),
@@ -66,7 +62,7 @@ impl<R: ReadAt> Image<R> {
         Ok(())
     }
 
-    fn fragment_block(&self, extent: Extent) -> Result<Arc<DataBlock>, Error> {
+    fn fragment_block(&self, extent: Extent) -> Result<Arc<DataBlock>, Box<Error>> {
         self.fragments.get_or_load(extent.key(), || {
             let block = self.load_block(extent, self.superblock.block_size)?;
             let bytes = block.charge();

@@ -21,7 +21,7 @@ pub(crate) fn id_table(superblock: &Superblock) -> LookupTable {
 
 impl<R: ReadAt> Image<R> {
     /// The id that inodes call `index`.
-    pub(crate) fn id(&self, index: u16) -> Result<u32, Error> {
+    pub(crate) fn id(&self, index: u16) -> Result<u32, Box<Error>> {
         let mut id = [0; ID_SIZE as usize];
         self.ids.read(self, u32::from(index), &mut id)?;
         Ok(u32::from_le_bytes(id))

@@ -122,32 +122,28 @@ impl Inode {
         )
     }
 
-    pub(crate) const fn blocks_of_file(&self) -> Result<&FileBlocks, Error> {
+    pub(crate) fn blocks_of_file(&self) -> Result<&FileBlocks, Box<Error>> {
         match &self.content {
             Content::File(blocks) => Ok(blocks),
-            _ => Err(Error::NotAFile { inode: self.number }),
+            _ => Err(Box::new(Error::NotAFile { inode: self.number })),
         }
     }
 
-    pub(crate) const fn listing(&self) -> Result<&Listing, Error> {
+    pub(crate) fn listing(&self) -> Result<&Listing, Box<Error>> {
         match &self.content {
             Content::Directory(listing) => Ok(listing),
-            _ => Err(Error::NotADirectory { inode: self.number }),
+            _ => Err(Box::new(Error::NotADirectory { inode: self.number })),
         }
     }
 
     /// What is wrong with the inode's data, at the place where it says that this begins.
-    pub(crate) const fn damaged(&self, what: &'static str) -> Error {
+    pub(crate) fn damaged(&self, what: &'static str) -> Box<Error> {
         let offset = match self.content {
             Content::File(blocks) => blocks.list.block,
             Content::Directory(Listing { start: at, .. }) | Content::Symlink { target: at, .. } => at.block,
             Content::Other => 0,
         };
-        Error::Damaged {
-            part: Part::InodeTable,
-            offset,
-            what,
-        }
+        Error::damaged(Part::InodeTable, offset, what)
     }
 }
 

@@ -36,7 +36,7 @@ impl<R: ReadAt> Image<R> {
     }
 
     /// See [`Image::inode`].
-    pub(crate) fn read_inode(&self, at: InodeRef) -> Result<Inode, Error> {
+    pub(crate) fn read_inode(&self, at: InodeRef) -> Result<Inode, Box<Error>> {
         let region = self.inode_region();
         let block = region.start.saturating_add(at.block());
         let mut stream = Stream::open(
@@ -83,7 +83,7 @@ impl<R: ReadAt> Image<R> {
     }
 
     /// Reads what comes behind the common fields.
-    fn read_body(&self, mut inode: Inode, extended: bool, stream: &mut Stream<'_, R>) -> Result<Inode, Error> {
+    fn read_body(&self, mut inode: Inode, extended: bool, stream: &mut Stream<'_, R>) -> Result<Inode, Box<Error>> {
         let mut body = [0; BODY_MAX];
         // Extended links, devices and the like only add an index of extended attributes at the end.
         let length = match (inode.kind, extended) {
@@ -160,7 +160,7 @@ impl<R: ReadAt> Image<R> {
         });
     }
 
-    fn basic_file(&self, inode: &mut Inode, fields: &mut Cursor<'_>, stream: &Stream<'_, R>) -> Result<(), Error> {
+    fn basic_file(&self, inode: &mut Inode, fields: &mut Cursor<'_>, stream: &Stream<'_, R>) -> Result<(), Box<Error>> {
         let start = u64::from(fields.u32());
         let fragment = Fragment {
             index: fields.u32(),
@@ -171,7 +171,12 @@ impl<R: ReadAt> Image<R> {
         self.file(inode, start, fragment, stream)
     }
 
-    fn extended_file(&self, inode: &mut Inode, fields: &mut Cursor<'_>, stream: &Stream<'_, R>) -> Result<(), Error> {
+    fn extended_file(
+        &self,
+        inode: &mut Inode,
+        fields: &mut Cursor<'_>,
+        stream: &Stream<'_, R>,
+    ) -> Result<(), Box<Error>> {
         let start = fields.u64();
         inode.size = fields.u64();
         let sparse = fields.u64();
@@ -184,7 +189,13 @@ impl<R: ReadAt> Image<R> {
         self.file(inode, start, fragment, stream)
     }
 
-    fn file(&self, inode: &mut Inode, start: u64, fragment: Fragment, stream: &Stream<'_, R>) -> Result<(), Error> {
+    fn file(
+        &self,
+        inode: &mut Inode,
+        start: u64,
+        fragment: Fragment,
+        stream: &Stream<'_, R>,
+    ) -> Result<(), Box<Error>> {
         if inode.size > i64::MAX.unsigned_abs() {
             return Err(stream.damaged("impossible size of a file"));
         }
@@ -219,9 +230,9 @@ impl<R: ReadAt> Image<R> {
     }
 
     /// See [`Image::read_link`].
-    pub(crate) fn read_target(&self, link: &Inode) -> Result<Vec<u8>, Error> {
+    pub(crate) fn read_target(&self, link: &Inode) -> Result<Vec<u8>, Box<Error>> {
         let Content::Symlink { target, length } = link.content else {
-            return Err(Error::NotASymlink { inode: link.number });
+            return Err(Box::new(Error::NotASymlink { inode: link.number }));
         };
         let mut bytes = vec![0; usize::from(length)];
         Stream::open(self, self.inode_region(), target)?.read(&mut bytes)?;

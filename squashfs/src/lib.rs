@@ -138,7 +138,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// [`Error::Damaged`] when there is none at that place or it contradicts the format, [`Error::Io`].
     pub fn inode(&self, at: InodeRef) -> Result<Inode, Error> {
-        self.read_inode(at)
+        self.read_inode(at).map_err(|error| *error)
     }
 
     /// Finds the entry `name` of `directory`; `None` when there is none (which `.` and `..` never are).
@@ -147,7 +147,8 @@ impl<R: ReadAt> Image<R> {
     ///
     /// [`Error::NotADirectory`], [`Error::Damaged`], [`Error::Io`].
     pub fn lookup(&self, directory: &Inode, name: &[u8]) -> Result<Option<InodeRef>, Error> {
-        Ok(self.find_entry(directory, name)?.map(|entry| entry.inode_ref))
+        let found = self.find_entry(directory, name).map_err(|error| *error)?;
+        Ok(found.map(|entry| entry.inode_ref))
     }
 
     /// Finds `path` from the root on, following no symbolic link; leading, doubled and trailing slashes and `.`
@@ -157,7 +158,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// [`Error::Damaged`], [`Error::Io`].
     pub fn find(&self, path: &[u8]) -> Result<Option<InodeRef>, Error> {
-        self.find_path(path)
+        self.find_path(path).map_err(|error| *error)
     }
 
     /// The entries of `directory` in the order of their names, bytewise, without `.` and `..`. `cookie` is 0 for the
@@ -167,7 +168,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// [`Error::NotADirectory`], [`Error::Damaged`], [`Error::Io`]; the iterator's items likewise.
     pub fn read_dir(&self, directory: &Inode, cookie: u64) -> Result<ReadDir<'_, R>, Error> {
-        ReadDir::open(self, directory, cookie)
+        ReadDir::open(self, directory, cookie).map_err(|error| *error)
     }
 
     /// The target of a symbolic link: 1 to 4096 bytes, none of them NUL.
@@ -176,7 +177,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// [`Error::NotASymlink`], [`Error::Damaged`], [`Error::Io`].
     pub fn read_link(&self, link: &Inode) -> Result<Vec<u8>, Error> {
-        self.read_target(link)
+        self.read_target(link).map_err(|error| *error)
     }
 
     /// Reads bytes of `file` from `offset` on into `buf`, and says how many: as many as fit or the file has, 0 at its
@@ -187,7 +188,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// [`Error::NotAFile`], [`Error::Damaged`], [`Error::Io`], [`Error::NoMemory`].
     pub fn read(&self, file: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
-        self.read_file(file, offset, buf)
+        self.read_file(file, offset, buf).map_err(|error| *error)
     }
 
     /// The first position at or behind `offset` that holds data, as lseek(2) with `SEEK_DATA` has it; `None` when
@@ -197,7 +198,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// As [`read`](Self::read).
     pub fn seek_data(&self, file: &Inode, offset: u64) -> Result<Option<u64>, Error> {
-        self.next_data(file, offset)
+        self.next_data(file, offset).map_err(|error| *error)
     }
 
     /// The first position at or behind `offset` that is in a hole, as lseek(2) with `SEEK_HOLE` has it: the file's
@@ -207,7 +208,7 @@ impl<R: ReadAt> Image<R> {
     ///
     /// As [`read`](Self::read).
     pub fn seek_hole(&self, file: &Inode, offset: u64) -> Result<Option<u64>, Error> {
-        self.next_hole(file, offset)
+        self.next_hole(file, offset).map_err(|error| *error)
     }
 }
 

@@ -45,13 +45,9 @@ impl LookupTable {
     }
 
     /// Reads record `index`.
-    pub(crate) fn read<R: ReadAt>(&self, image: &Image<R>, index: u32, record: &mut [u8]) -> Result<(), Error> {
+    pub(crate) fn read<R: ReadAt>(&self, image: &Image<R>, index: u32, record: &mut [u8]) -> Result<(), Box<Error>> {
         if index >= self.count {
-            return Err(Error::Damaged {
-                part: self.part,
-                offset: self.list,
-                what: "index outside the table",
-            });
+            return Err(Error::damaged(self.part, self.list, "index outside the table"));
         }
         let byte = u64::from(index) * u64::from(self.record_size);
         let block = self.location(image, byte / METADATA_SIZE as u64)?;
@@ -66,7 +62,7 @@ impl LookupTable {
     }
 
     /// Where block `index` of the table is.
-    fn location<R: ReadAt>(&self, image: &Image<R>, index: u64) -> Result<u64, Error> {
+    fn location<R: ReadAt>(&self, image: &Image<R>, index: u64) -> Result<u64, Box<Error>> {
         let count = Self::list_size(self.count, self.record_size) / LOCATION_SIZE;
         if count > LOCATIONS_KEPT {
             let mut location = [0; size_of::<u64>()];
@@ -84,14 +80,10 @@ impl LookupTable {
             .ok()
             .and_then(|index| locations.get(index))
             .copied()
-            .ok_or(Error::Damaged {
-                part: self.part,
-                offset: self.list,
-                what: "index outside the table",
-            })
+            .ok_or_else(|| Error::damaged(self.part, self.list, "index outside the table"))
     }
 
-    fn read_locations<R: ReadAt>(&self, image: &Image<R>, count: u64) -> Result<Box<[u64]>, Error> {
+    fn read_locations<R: ReadAt>(&self, image: &Image<R>, count: u64) -> Result<Box<[u64]>, Box<Error>> {
         let size = usize::try_from(count * LOCATION_SIZE).unwrap_or(0);
         let mut list = vec![0; size];
         image.read_image(self.part, &mut list, self.list)?;

@@ -32,12 +32,8 @@ pub(crate) struct Region {
 }
 
 impl Region {
-    const fn damaged(&self, offset: u64, what: &'static str) -> Error {
-        Error::Damaged {
-            part: self.part,
-            offset,
-            what,
-        }
+    fn damaged(&self, offset: u64, what: &'static str) -> Box<Error> {
+        Error::damaged(self.part, offset, what)
     }
 }
 
@@ -73,7 +69,7 @@ pub(crate) struct Stream<'a, R> {
 
 impl<'a, R: ReadAt> Stream<'a, R> {
     /// A stream that begins at `position`.
-    pub(crate) fn open(image: &'a Image<R>, region: Region, position: Position) -> Result<Self, Error> {
+    pub(crate) fn open(image: &'a Image<R>, region: Region, position: Position) -> Result<Self, Box<Error>> {
         let block = image.metadata_block(region, position.block)?;
         let offset = usize::from(position.offset);
         if offset > block.bytes.len() {
@@ -98,7 +94,7 @@ impl<'a, R: ReadAt> Stream<'a, R> {
     }
 
     /// Fills `record`.
-    pub(crate) fn read(&mut self, record: &mut [u8]) -> Result<(), Error> {
+    pub(crate) fn read(&mut self, record: &mut [u8]) -> Result<(), Box<Error>> {
         let mut rest = record;
         while !rest.is_empty() {
             let here = self.here()?;
@@ -111,12 +107,12 @@ impl<'a, R: ReadAt> Stream<'a, R> {
     }
 
     /// What is wrong at the current block.
-    pub(crate) const fn damaged(&self, what: &'static str) -> Error {
+    pub(crate) fn damaged(&self, what: &'static str) -> Box<Error> {
         self.region.damaged(self.at, what)
     }
 
     /// The rest of the current block, or the next block when nothing of it is left; never empty.
-    fn here(&mut self) -> Result<&[u8], Error> {
+    fn here(&mut self) -> Result<&[u8], Box<Error>> {
         if self.offset == self.block.bytes.len() {
             let next = self.block.next;
             self.block = self.image.metadata_block(self.region, next)?;
@@ -129,7 +125,7 @@ impl<'a, R: ReadAt> Stream<'a, R> {
 
 impl<R: ReadAt> Image<R> {
     /// The metadata block that begins at `at`, from the cache if it is there.
-    fn metadata_block(&self, region: Region, at: u64) -> Result<Arc<MetadataBlock>, Error> {
+    fn metadata_block(&self, region: Region, at: u64) -> Result<Arc<MetadataBlock>, Box<Error>> {
         if at < region.start || at >= region.end {
             return Err(region.damaged(at, "reference to a metadata block outside the table"));
         }
@@ -141,7 +137,7 @@ impl<R: ReadAt> Image<R> {
         Ok(block)
     }
 
-    fn read_metadata_block(&self, region: Region, at: u64) -> Result<MetadataBlock, Error> {
+    fn read_metadata_block(&self, region: Region, at: u64) -> Result<MetadataBlock, Box<Error>> {
         let room = usize::try_from(region.end - at).unwrap_or(usize::MAX);
         if room <= HEADER_SIZE {
             return Err(region.damaged(at, "metadata block reaches behind the end of the table"));

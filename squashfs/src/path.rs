@@ -7,7 +7,7 @@ use crate::read_at::ReadAt;
 
 impl<R: ReadAt> Image<R> {
     /// See [`Image::find`].
-    pub(crate) fn find_path(&self, path: &[u8]) -> Result<Option<InodeRef>, Error> {
+    pub(crate) fn find_path(&self, path: &[u8]) -> Result<Option<InodeRef>, Box<Error>> {
         let mut at = self.root();
         for name in path
             .split(|&byte| byte == b'/')

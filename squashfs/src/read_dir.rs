@@ -85,7 +85,7 @@ pub struct ReadDir<'a, R: ReadAt> {
 }
 
 impl<'a, R: ReadAt> ReadDir<'a, R> {
-    pub(crate) fn open(image: &'a Image<R>, directory: &Inode, cookie: u64) -> Result<Self, Error> {
+    pub(crate) fn open(image: &'a Image<R>, directory: &Inode, cookie: u64) -> Result<Self, Box<Error>> {
         let listing = directory.listing()?;
         let entries = match u32::try_from(cookie) {
             Ok(passed) if passed < listing.length => Some(entries_from(image, listing, passed)?),
@@ -100,7 +100,7 @@ impl<'a, R: ReadAt> ReadDir<'a, R> {
         })
     }
 
-    fn step(&mut self) -> Result<Option<DirEntry>, Error> {
+    fn step(&mut self) -> Result<Option<DirEntry>, Box<Error>> {
         let Some(entries) = &mut self.entries else {
             return Ok(None);
         };
@@ -129,7 +129,11 @@ impl<'a, R: ReadAt> ReadDir<'a, R> {
 }
 
 /// The entries of a listing from the first one at or behind byte `passed` on.
-fn entries_from<'a, R: ReadAt>(image: &'a Image<R>, listing: &Listing, passed: u32) -> Result<Entries<'a, R>, Error> {
+fn entries_from<'a, R: ReadAt>(
+    image: &'a Image<R>,
+    listing: &Listing,
+    passed: u32,
+) -> Result<Entries<'a, R>, Box<Error>> {
     if let Some(place) = image.places.find(listing, passed) {
         return Entries::resume(image, listing, place);
     }
@@ -147,7 +151,7 @@ impl<R: ReadAt> Iterator for ReadDir<'_, R> {
         if !matches!(step, Ok(Some(_))) {
             self.entries = None;
         }
-        step.transpose()
+        step.map_err(|error| *error).transpose()
     }
 }
 
