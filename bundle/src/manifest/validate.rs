@@ -73,11 +73,11 @@ impl fmt::Display for ManifestError {
 impl std::error::Error for ManifestError {}
 
 /// An error that says the value at `field` must be `expected`, unless `holds`.
-fn expect(holds: bool, field: &'static str, expected: &'static str) -> Result<(), ManifestError> {
+fn expect(holds: bool, field: &'static str, expected: &'static str) -> Result<(), Box<ManifestError>> {
     if holds {
         Ok(())
     } else {
-        Err(ManifestError::Value { field, expected })
+        Err(Box::new(ManifestError::Value { field, expected }))
     }
 }
 
@@ -87,9 +87,14 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError::Value`] or [`ManifestError::Requires`].
     pub fn validate(&self) -> Result<(), ManifestError> {
+        self.check().map_err(|error| *error)
+    }
+
+    /// Errors are in boxes here: there are many, and each would take a few dozen bytes of code more.
+    fn check(&self) -> Result<(), Box<ManifestError>> {
         expect(self.format_version == FORMAT_VERSION, "formatVersion", "1")?;
         if let Some(name) = self.requires.iter().find(|name| *name != ISOLATION_OPTIONS) {
-            return Err(ManifestError::Requires { name: name.clone() });
+            return Err(Box::new(ManifestError::Requires { name: name.clone() }));
         }
         // Else an old reader would run the program with less isolation than was signed.
         let said = self.requires.iter().any(|name| name == ISOLATION_OPTIONS);
@@ -129,7 +134,7 @@ impl Manifest {
         Ok(())
     }
 
-    fn validate_image(&self) -> Result<(), ManifestError> {
+    fn validate_image(&self) -> Result<(), Box<ManifestError>> {
         const ALIGNED: &str = "a multiple of 4096";
         self.hash_tree.root_digest_bytes()?;
         let salt = self.hash_tree.salt_bytes()?;
@@ -157,7 +162,7 @@ impl Manifest {
         )
     }
 
-    fn validate_entry_points(&self) -> Result<(), ManifestError> {
+    fn validate_entry_points(&self) -> Result<(), Box<ManifestError>> {
         for entry in &self.entry_points {
             expect(
                 EntryPoint::is_name(&entry.name),
@@ -175,7 +180,7 @@ impl Manifest {
         expect(sorted, "entryPoints", "sorted by name, each name once")
     }
 
-    fn validate_process(&self) -> Result<(), ManifestError> {
+    fn validate_process(&self) -> Result<(), Box<ManifestError>> {
         let process = &self.process;
         expect(
             is_normal_path(&process.path) && process.path != "/",
