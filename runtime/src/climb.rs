@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sys::stat::Mode;
 use nix::unistd::mkdir;
 
@@ -16,14 +16,18 @@ use crate::image::{CheckError, MountError, OwnerMap, VerifiedImage, fuse, kernel
 use crate::job::Source;
 use crate::ladder::Rung;
 use crate::limits;
+use crate::persist::{Upper, UpperError};
 use crate::process::control_socket::{InitEnd, Received};
 use crate::process::message::{FromInit, ToInit};
 use crate::process::server;
 use crate::root::apply;
+use crate::root::mounting;
 use crate::root::overlay::{Layers, overlay};
+use crate::root::parts::PlanFault;
 use crate::root::pivot::HOST;
 use crate::root::plan::{self, Inputs, Plan};
 use crate::root::survey::{Survey, SurveyError};
+use crate::root::tmpfs;
 use crate::root::tree::TreeError;
 use crate::sys::detached_mount;
 
@@ -41,6 +45,10 @@ pub(crate) struct Climber<'a> {
     pub(crate) attached: bool,
     /// A mount that another start left.
     pub(crate) kept: Option<&'a OwnedFd>,
+    /// Where what is written is kept.
+    pub(crate) upper: Option<&'a Upper>,
+    /// Bytes that may be written to memory, where somebody says how many.
+    pub(crate) tmp_size: Option<u64>,
     pub(crate) trace: Trace,
 }
 
@@ -64,9 +72,9 @@ impl Climber<'_> {
                 }
                 Err(error) => {
                     self.trace.say(format_args!("{rung}: left: {error}"));
-                    let unverified = error.check().is_some_and(CheckError::is_tampering);
+                    let is_last = error.check().is_some_and(CheckError::is_tampering) || error.is_of_every_rung();
                     left.push((rung, error));
-                    if unverified {
+                    if is_last {
                         break;
                     }
                 }
@@ -77,7 +85,7 @@ impl Climber<'_> {
 
     fn try_rung(&self, rung: Rung) -> Result<Plan, RungError> {
         match (rung, self.source) {
-            (Rung::Unpack, Source::Image(image)) => self.unpacked(image),
+            (Rung::Unpack, Source::Image(image)) if self.upper.is_none() => self.unpacked(image),
             (_, source) => self.layered(rung, source),
         }
     }
@@ -85,17 +93,21 @@ impl Climber<'_> {
     /// Files in a tmpfs, which can be written as they are.
     fn unpacked(&self, image: &VerifiedImage) -> Result<Plan, RungError> {
         let root = Path::new(NEW_ROOT);
-        let options = format!("mode=755,size={}", unpack_limit(self.inputs.host.memory));
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        mount(Some("tmpfs"), root, Some("tmpfs"), flags, Some(options.as_str())).map_err(RungError::Tmpfs)?;
+        self.mount_tmpfs(root)?;
         let planned = unpack::unpack(image, root, self.owner)
             .map_err(RungError::Unpack)
             .and_then(|()| {
                 let plan = self.plan(root)?;
                 apply::make_in_place(&plan.layer, root)?;
+                let capped = self.tmp_size.map_or(Ok(()), |size| tmpfs::leave_room(root, size));
+                capped.map_err(RungError::Tmpfs)?;
                 Ok(plan)
             });
         planned.map_err(|error| undo(root, error))
+    }
+
+    fn mount_tmpfs(&self, path: &Path) -> Result<(), RungError> {
+        tmpfs::mount(path, unpack_limit(self.inputs.host.memory)).map_err(RungError::Tmpfs)
     }
 
     /// A read-only tree with an overlay on it.
@@ -108,15 +120,22 @@ impl Climber<'_> {
         self.mount_lower(rung, source, &lower)?;
         let layers = Layers {
             lower: &lower,
+            between: None,
             upper: &upper,
             work: &work,
         };
         let planned = self.plan(&lower).and_then(|plan| {
             apply::make_layer(&plan.layer, &upper, &lower)?;
-            overlay(layers, Path::new(NEW_ROOT), !self.inputs.host.privileged).map_err(|errno| match source {
-                Source::Image(_) => RungError::Overlay(errno),
-                Source::Directory(_) => RungError::OverlayOnDirectory(errno),
-            })?;
+            let (target, in_user_namespace) = (Path::new(NEW_ROOT), !self.inputs.host.privileged);
+            match self.upper {
+                Some(upper) => upper
+                    .overlay(layers, target, in_user_namespace)
+                    .map_err(RungError::Upper)?,
+                None => overlay(layers, target, in_user_namespace).map_err(|errno| match source {
+                    Source::Image(_) => RungError::Overlay(errno),
+                    Source::Directory(_) => RungError::OverlayOnDirectory(errno),
+                })?,
+            }
             Ok(plan)
         });
         planned.map_err(|error| undo(&lower, error))
@@ -133,6 +152,11 @@ impl Climber<'_> {
                 let mount = self.kept.ok_or(RungError::Kept(Errno::EBADF))?;
                 detached_mount::attach(mount, lower).map_err(RungError::Kept)
             }
+            (Rung::Unpack, Source::Image(image)) => {
+                self.mount_tmpfs(lower)?;
+                let unpacked = unpack::unpack(image, lower, self.owner).map_err(RungError::Unpack);
+                unpacked.map_err(|error| undo(lower, error))
+            }
             (_, Source::Image(_)) => {
                 let connection = fuse::mount(&dev, lower, self.owner)?;
                 let sent = self.socket.send(&FromInit::Serve, Some(connection.as_fd()));
@@ -140,8 +164,7 @@ impl Climber<'_> {
             }
             (_, Source::Directory(path)) => {
                 let path = Path::new(HOST).join(path.strip_prefix("/").unwrap_or(path));
-                let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
-                mount(Some(&path), lower, None::<&str>, flags, None::<&str>).map_err(RungError::Directory)
+                mounting::bind(&path, lower, MsFlags::MS_REC).map_err(RungError::Directory)
             }
         }
     }
@@ -165,7 +188,7 @@ impl Climber<'_> {
         if let Source::Directory(_) = self.source {
             survey.forgive_the_hosts_own(root, Path::new(HOST));
         }
-        Ok(plan::plan(self.inputs, &survey))
+        plan::plan(self.inputs, &survey).map_err(RungError::Plan)
     }
 }
 
@@ -213,6 +236,10 @@ pub(crate) enum RungError {
     Monitor(Errno),
     /// The directory that is the root.
     Directory(Errno),
+    /// What is written cannot be kept.
+    Upper(UpperError),
+    /// It cannot be planned.
+    Plan(PlanFault),
     /// A directory in the base of the new root.
     Scratch {
         path: PathBuf,
@@ -234,6 +261,11 @@ impl RungError {
             }
             _ => None,
         }
+    }
+
+    /// Whether it is the same on every rung.
+    fn is_of_every_rung(&self) -> bool {
+        matches!(self, Self::Plan(_) | Self::Upper(UpperError::Bind(_)))
     }
 
     fn hint(&self) -> Option<String> {
@@ -296,6 +328,8 @@ impl fmt::Display for RungError {
             Self::Server(errno) => write!(f, "ask the monitor to serve the image: {}", errno.desc()),
             Self::Monitor(errno) => write!(f, "hear of the loop device: {}", errno.desc()),
             Self::Directory(errno) => write!(f, "bind the root directory: {}", errno.desc()),
+            Self::Upper(error) => error.fmt(f),
+            Self::Plan(fault) => fault.fmt(f),
             Self::Scratch { path, errno } => write!(f, "make {} beside the new root: {}", path.display(), errno.desc()),
             Self::Undo { path, errno } => write!(f, "unmount {} again: {}", path.display(), errno.desc()),
         }
@@ -345,7 +379,9 @@ impl fmt::Display for ClimbError {
         match self {
             Self::Base { error } => error.fmt(f),
             // What was not signed is no matter of rungs.
-            Self::NoneHolds { .. } if self.last().check().is_some() => self.last().fmt(f),
+            Self::NoneHolds { .. } if self.last().check().is_some() || self.last().is_of_every_rung() => {
+                self.last().fmt(f)
+            }
             Self::NoneHolds { left } => {
                 let reasons: Vec<String> = left.iter().map(|(rung, error)| format!("{rung}: {error}")).collect();
                 write!(f, "no way to mount the image: {}", reasons.join("; "))

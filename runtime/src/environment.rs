@@ -26,6 +26,10 @@ pub struct Setting<'a> {
     pub home: &'a Path,
     /// The app's user name.
     pub user: &'a OsStr,
+    /// Whether home directory and user are not the caller's.
+    pub other_user: bool,
+    /// Variables of the caller's that a closed box gets too.
+    pub passed: &'a [&'static str],
     /// Whether the app is in the caller's working directory.
     pub keeps_cwd: bool,
     /// What a service manager tells the app, over the caller's.
@@ -41,9 +45,12 @@ pub fn compose<'a>(
     setting: Setting<'_>,
 ) -> Vec<Variable> {
     let mut variables: Vec<Variable> = caller.into_iter().filter(|(name, _)| passes(name, setting)).collect();
-    if setting.contain {
+    if setting.contain || setting.other_user {
         set(&mut variables, "HOME".into(), setting.home.into());
         set(&mut variables, "USER".into(), setting.user.into());
+    }
+    if setting.other_user {
+        set(&mut variables, "LOGNAME".into(), setting.user.into());
     }
     for (name, value) in setting.managed {
         set(&mut variables, name.clone(), value.clone());
@@ -62,7 +69,7 @@ fn passes(name: &OsStr, setting: Setting<'_>) -> bool {
         return false;
     }
     if setting.contain {
-        return is_one_of(&OF_A_CLOSED_BOX) || name.as_bytes().starts_with(b"LC_");
+        return is_one_of(&OF_A_CLOSED_BOX) || is_one_of(setting.passed) || name.as_bytes().starts_with(b"LC_");
     }
     let of_the_cwd = is_one_of(&["PWD", "OLDPWD"]);
     !is_one_of(&control::VARIABLES) && !is_one_of(&OF_THE_HOSTS_LOADER) && (setting.keeps_cwd || !of_the_cwd)
@@ -84,6 +91,7 @@ mod tests {
         ("TERM", "xterm"),
         ("LC_ALL", "C.UTF-8"),
         ("SECRET", "s"),
+        ("DISPLAY", ":0"),
         ("LD_LIBRARY_PATH", "/home/ada/lib"),
         ("LD_PRELOAD", "libx.so"),
         ("LD_DEBUG", "libs"),
@@ -105,6 +113,8 @@ mod tests {
             contain,
             home: Path::new("/tmp"),
             user: OsStr::new("ada"),
+            other_user: false,
+            passed: &["DISPLAY"],
             keeps_cwd,
             managed: &[("NOTIFY_SOCKET".into(), "/dev/notify".into())],
         };
@@ -127,6 +137,7 @@ mod tests {
                     "TERM=xterm",
                     "LC_ALL=C.UTF-8",
                     "SECRET=s",
+                    "DISPLAY=:0",
                     "LD_DEBUG=libs",
                     "NOTIFY_SOCKET=/dev/notify",
                     "PATH=/bin:/sbin",
@@ -142,6 +153,7 @@ mod tests {
                     "TERM=xterm",
                     "LC_ALL=C.UTF-8",
                     "SECRET=s",
+                    "DISPLAY=:0",
                     "LD_DEBUG=libs",
                     "NOTIFY_SOCKET=/dev/notify",
                     "PATH=/bin:/sbin",
@@ -155,6 +167,7 @@ mod tests {
                 &[
                     "TERM=xterm",
                     "LC_ALL=C.UTF-8",
+                    "DISPLAY=:0",
                     "HOME=/tmp",
                     "USER=ada",
                     "NOTIFY_SOCKET=/dev/notify",

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
+use crate::cgroup::CgroupError;
 use crate::confine::seccomp::{LoadError, SeccompError};
 use crate::exit;
 use crate::host::HostError;
 use crate::limits;
 use crate::options::OptionFault;
+use crate::persist::PersistError;
 use crate::process::clone::CloneError;
 use crate::process::message::Failure;
 use crate::sys::process::Change;
@@ -32,6 +34,10 @@ pub enum Error {
     Seccomp(SeccompError),
     /// The host did not answer.
     Host(HostError),
+    /// What is written cannot be kept.
+    Persist(PersistError),
+    /// A limit cannot be had.
+    Cgroup(CgroupError),
     /// The namespaces could not be made.
     Clone(CloneError),
     /// Init, the app's process or the image server failed.
@@ -92,6 +98,8 @@ impl Error {
             Self::Profile(error) => error.hint(),
             Self::Seccomp(error) => error.hint(),
             Self::Host(error) => error.hint(),
+            Self::Persist(error) => error.hint(),
+            Self::Cgroup(error) => error.hint(),
             Self::Clone(error) => error.hint(),
             Self::Elsewhere(failure) => failure.hint.as_ref().map(|hint| hint.display().to_string()),
             Self::NotExecuted {
@@ -125,6 +133,18 @@ impl From<HostError> for Error {
     }
 }
 
+impl From<PersistError> for Error {
+    fn from(error: PersistError) -> Self {
+        Self::Persist(error)
+    }
+}
+
+impl From<CgroupError> for Error {
+    fn from(error: CgroupError) -> Self {
+        Self::Cgroup(error)
+    }
+}
+
 impl From<CloneError> for Error {
     fn from(error: CloneError) -> Self {
         Self::Clone(error)
@@ -138,6 +158,8 @@ impl fmt::Display for Error {
             Self::Profile(error) => error.fmt(f),
             Self::Seccomp(error) => error.fmt(f),
             Self::Host(error) => error.fmt(f),
+            Self::Persist(error) => error.fmt(f),
+            Self::Cgroup(error) => error.fmt(f),
             Self::Clone(error) => error.fmt(f),
             Self::Elsewhere(failure) => failure.message.display().fmt(f),
             Self::NotExecuted {

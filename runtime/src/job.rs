@@ -8,9 +8,9 @@ use bundle::manifest::{Isolation, Process};
 use crate::confine::seccomp::{self, Filter};
 use crate::control::Control;
 use crate::error::Error;
-use crate::host::Shared;
 use crate::image::VerifiedImage;
 use crate::options::{FilterChoice, OptionFault, Options};
+use crate::root::op::Bind;
 use crate::verify::Verified;
 
 /// Where the app's files come from.
@@ -23,6 +23,14 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// What tells it from another: the root digest of an image, the path of a directory.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Image(image) => format!("image {}", image.name()),
+            Self::Directory(path) => format!("directory {}", path.display()),
+        }
+    }
+
     /// The image, if that is what it is.
     pub(crate) fn image(&self) -> Option<&VerifiedImage> {
         match self {
@@ -41,8 +49,8 @@ pub(crate) struct Job {
     pub(crate) filter: Filter,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) control: Control,
-    /// Directories of the host that the caller names, beside those that are shared by themselves.
-    pub(crate) binds: Vec<Shared>,
+    /// Parts of the host that the library's caller names, beside those of the options.
+    pub(crate) binds: Vec<Bind>,
     /// Whether the layer gets files with the names of the host's servers and of the caller.
     pub(crate) names: bool,
 }
@@ -59,8 +67,10 @@ impl Job {
         arguments: Vec<OsString>,
         control: Control,
     ) -> Result<Self, Error> {
-        let mut options = Options::packed(&isolation.options)?;
-        options.contain |= isolation.contain;
+        let mut options = Options::packed(isolation.contain, &isolation.options)?;
+        if control.contain {
+            options.close();
+        }
         options.keep = control.keep.or(options.keep);
         let packed = packed_filter(isolation, options.seccomp.take())?;
         options.extend(&control.options)?;
@@ -70,7 +80,10 @@ impl Job {
             Some(FilterChoice::Off) => Filter::Off,
             Some(FilterChoice::File(path)) => Filter::Profile(seccomp::load(path)?),
         };
-        options.contain |= control.contain;
+        // No option takes back what a variable says.
+        if control.contain && !options.contain {
+            options.close();
+        }
         if options.supervision.log.is_some() && !options.supervision.background {
             let fault = OptionFault::Without {
                 name: "log",

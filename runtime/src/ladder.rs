@@ -86,6 +86,8 @@ pub struct Situation {
     pub image: Option<Size>,
     /// The only rung that the caller wants.
     pub forced: Option<Rung>,
+    /// What is written is kept, by an overlay: a small image is mounted too, which unpacking spares otherwise.
+    pub persists: bool,
 }
 
 /// The rungs to try, best first. At least one. Unpacking comes last, and first where the image is small.
@@ -103,7 +105,7 @@ pub fn choose(situation: Situation) -> Vec<Rung> {
         true if size.stored > LARGE => &[Rung::Fuse, Rung::Loop],
         true => &[Rung::Loop, Rung::Fuse],
     };
-    match size.is_small() {
+    match size.is_small() && !situation.persists {
         true => [&[Rung::Unpack], mounts].concat(),
         false => [mounts, &[Rung::Unpack]].concat(),
     }
@@ -146,8 +148,13 @@ mod tests {
                 privileged,
                 image,
                 forced,
+                persists: false,
             };
             assert_eq!(choose(situation), rungs, "{situation:?}");
+            let persists = true;
+            let mut last = rungs.to_vec();
+            last.rotate_left(usize::from(rungs[0] == Unpack));
+            assert_eq!(choose(Situation { persists, ..situation }), last, "{situation:?}");
         }
     }
 

@@ -51,11 +51,17 @@ pub mod trace;
 pub mod userns;
 pub mod verify;
 
+mod cgroup;
 mod climb;
+mod directory;
 mod job;
+mod persist;
 mod prepare;
+mod resources;
 mod run;
+mod session;
 mod stages;
+mod text;
 
 pub use control::Control;
 pub use prepare::prepare;

@@ -125,16 +125,17 @@ fn attend(
 ) -> Result<End, Error> {
     let failed = |step| move |errno| Error::Monitor { step, errno };
     let callers = signals::take_over().map_err(failed("block signals"))?;
-    let planned = Planned::new(job, Facts::probe()?, manager);
+    let planned = Planned::new(job, Facts::probe()?, manager)?;
     let kept = planned
         .wish()
         .and_then(|wish| keep::obtain(&wish, planned.host(), planned.trace()));
     let mut planned = planned.with(kept);
+    planned.take_hold()?;
     let foreground = Foreground::note(planned.has_terminal());
     let (monitor_end, init_end) = control_socket::pair().map_err(failed("make a socket"))?;
     let pipe = launcher.is_some().then(|| pipe2(OFlag::O_CLOEXEC)).transpose();
     let (executed, closed) = pipe.map_err(failed("make a pipe"))?.unzip();
-    let init = match clone_init(planned.makes_user_namespace())? {
+    let init = match clone_init(planned.makes_user_namespace(), planned.needs_network())? {
         Fork::Child => {
             drop(monitor_end);
             let given = Given {

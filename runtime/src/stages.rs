@@ -4,6 +4,7 @@
 use std::env;
 use std::ffi::{NulError, OsStr};
 use std::fmt;
+use std::mem::take;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,10 @@ use nix::sys::stat::Mode;
 use nix::unistd::sethostname;
 
 use crate::climb::{ClimbError, Climber, Mounted, NEW_ROOT};
-use crate::confine::status::{Degree, Layer, Status};
 use crate::confine::{Confinement, Restrictions};
 use crate::debug::Trace;
 use crate::environment::{self, Setting};
+use crate::error::Error;
 use crate::exit;
 use crate::host::Facts;
 use crate::image::{OwnerMap, VerifiedImage};
@@ -26,16 +27,22 @@ use crate::keep::{Connection, Kept, Wish};
 use crate::ladder::{self, Rung, Situation};
 use crate::limits::{self, CallersLimit, LimitError};
 use crate::options::Supervision;
+use crate::persist::Upper;
 use crate::process::app::{Program, suspend_umask};
 use crate::process::control_socket::InitEnd;
 use crate::process::manager::Manager;
 use crate::process::message::FromInit;
 use crate::process::relay;
 use crate::process::server::Service;
+use crate::resources::Resources;
 use crate::root::apply::{self, ApplyError, View};
 use crate::root::pivot::{self, HOST, PivotError};
 use crate::root::plan::{self, Inputs};
+use crate::root::user::Identity;
+use crate::session::Session;
 use crate::userns::{self, IdMap, UserNamespaceError};
+
+mod hold;
 
 /// A job whose way is chosen. Nothing has been changed yet.
 #[derive(Debug)]
@@ -43,30 +50,52 @@ pub(crate) struct Planned {
     job: Job,
     host: Facts,
     manager: Manager,
+    session: Session,
     rungs: Vec<Rung>,
     kept: Option<Kept>,
+    upper: Option<Upper>,
+    resources: Resources,
 }
 
 impl Planned {
-    pub(crate) fn new(job: Job, mut host: Facts, manager: Manager) -> Self {
+    /// Chooses, and looks for what is named.
+    ///
+    /// # Errors
+    /// Something that is named is not there.
+    pub(crate) fn new(job: Job, mut host: Facts, manager: Manager) -> Result<Self, Error> {
+        let options = &job.options;
+        let session = Session::look(
+            options,
+            &job.binds,
+            &|name| env::var_os(name),
+            Trace::new(job.control.debug),
+        )?;
+        if options.no_network {
+            // Nobody can be asked for names.
+            host.files.retain(|(path, _)| *path != "/etc/resolv.conf");
+        }
         let image = job.source.image().map(VerifiedImage::size);
         if job.names {
             // What is so small has no library for TLS, and no use for certificates, which cost its start a tenth.
             let speaks_tls = image.is_none_or(|size| size.stored > ladder::SMALL);
-            host.offer(&job.options.host, speaks_tls);
+            host.offer(&options.host, speaks_tls);
         }
         let rungs = ladder::choose(Situation {
             privileged: host.privileged,
             image,
             forced: job.control.mount,
+            persists: options.persist.is_some(),
         });
-        Self {
+        Ok(Self {
             job,
             host,
             manager,
+            session,
             rungs,
             kept: None,
-        }
+            upper: None,
+            resources: Resources::default(),
+        })
     }
 
     /// What this start wants of a kept mount. None where it is not to have one.
@@ -152,21 +181,30 @@ impl Planned {
     }
 
     /// Init's part of the recipe.
-    pub(crate) fn build(self, socket: &InitEnd) -> Result<Built, StageError> {
-        let entered = Entered::enter(&self.host, self.makes_user_namespace())?;
+    pub(crate) fn build(mut self, socket: &InitEnd) -> Result<Built, StageError> {
+        let entered = Entered::enter(&self.host, self.makes_user_namespace(), self.job.options.tmp_size)?;
         self.name_host()?;
         let mounted = entered.mount(&self, socket)?;
         let program = self.compose(&mounted)?;
-        let rooted = Rooted::step_in(mounted, &entered, self.trace())?;
+        let rooted = Rooted::step_in(mounted, &entered, &mut self)?;
         self.relay(socket)?;
+        rooted.seal()?;
+        let Identity { account, asked, .. } = &rooted.identity;
         let confinement = Confinement {
-            uid: self.host.uid,
-            gid: self.host.gid,
+            uid: account.uid,
+            gid: account.gid,
+            asked: *asked,
             user_namespace: self.needs_user_namespace(),
             own_keyring: self.job.options.contain,
         };
         let mut restrictions = Restrictions::new(&self.job.options, self.job.filter);
-        note_layers(&mut restrictions.status, self.host.privileged, rooted.rung);
+        hold::note_layers(
+            &mut restrictions.status,
+            self.host.privileged,
+            rooted.rung,
+            &self.job.options,
+        );
+        rooted.resources.note(&mut restrictions.status);
         Ok(Built {
             rooted,
             confinement,
@@ -202,14 +240,20 @@ impl Planned {
     }
 
     fn compose(&self, mounted: &Mounted) -> Result<Program, StageError> {
+        let Identity { account, asked, .. } = &mounted.plan.identity;
         let setting = Setting {
             contain: self.job.options.contain,
             home: &mounted.plan.home,
-            user: OsStr::from_bytes(&self.host.account.user),
+            user: OsStr::from_bytes(&account.user),
+            other_user: *asked,
+            passed: &self.session.passed,
             keeps_cwd: self.host.cwd.as_ref() == Some(&mounted.plan.cwd),
             managed: &self.manager.variables,
         };
-        let environment = environment::compose(env::vars_os(), self.job.variables(), setting);
+        let mut caller: Vec<_> = env::vars_os().collect();
+        caller.retain(|(name, _)| !self.session.set.iter().any(|(set, _)| set == name));
+        caller.extend_from_slice(&self.session.set);
+        let environment = environment::compose(caller, self.job.variables(), setting);
         let program = Program::new(&self.job.process.path, self.job.all_arguments(), environment);
         let program = program.map_err(StageError::Nul)?;
         Ok(program.telling_own_id(&self.manager.own_id))
@@ -225,29 +269,6 @@ pub(crate) struct Built {
     pub(crate) program: Program,
 }
 
-/// What stands before the app's process confines itself.
-fn note_layers(status: &mut Status, privileged: bool, rung: Rung) {
-    let own = || Degree::Full("its own".into());
-    status.note(
-        Layer::User,
-        match privileged {
-            true => Degree::None("none is made for a caller with CAP_SYS_ADMIN".into()),
-            false => own(),
-        },
-    );
-    for layer in [Layer::Mount, Layer::Pid, Layer::Ipc, Layer::Uts] {
-        status.note(layer, own());
-    }
-    for layer in [Layer::Net, Layer::Cgroup, Layer::Time] {
-        status.note(layer, Degree::None("the caller's".into()));
-    }
-    status.note(Layer::Root, Degree::Full(rung.name().into()));
-    status.note(
-        Layer::Landlock,
-        Degree::None("not needed: the root is the program's own".into()),
-    );
-}
-
 /// A process with its ids, whose mounts nobody else sees, in an empty root with the host at [`HOST`].
 #[derive(Debug)]
 pub(crate) struct Entered {
@@ -256,7 +277,7 @@ pub(crate) struct Entered {
 }
 
 impl Entered {
-    fn enter(host: &Facts, new_user_namespace: bool) -> Result<Self, StageError> {
+    fn enter(host: &Facts, new_user_namespace: bool, tmp_size: Option<u64>) -> Result<Self, StageError> {
         if new_user_namespace {
             userns::map_ids(
                 IdMap {
@@ -272,7 +293,8 @@ impl Entered {
         let callers_umask = suspend_umask();
         let callers_limit = CallersLimit::suspend()?;
         pivot::hide_mounts()?;
-        pivot::into_base(plan::writable_limit(host.memory), host.is_hosts_root())?;
+        let size = tmp_size.unwrap_or_else(|| plan::writable_limit(host.memory));
+        pivot::into_base(size, host.is_hosts_root())?;
         Ok(Self {
             callers_umask,
             callers_limit,
@@ -280,12 +302,19 @@ impl Entered {
     }
 
     fn mount(&self, planned: &Planned, socket: &InitEnd) -> Result<Mounted, StageError> {
+        let (options, session) = (&planned.job.options, &planned.session);
         let inputs = Inputs {
             host: &planned.host,
-            contain: planned.job.options.contain,
+            contain: options.contain,
+            shares: options.shares,
             cwd: planned.job.cwd(),
-            binds: &planned.job.binds,
-            contract: &planned.job.options.host,
+            binds: &session.binds,
+            cgroups: &planned.resources.binds(),
+            runtime_directory: session.runtime_directory.as_deref(),
+            network: !options.no_network,
+            read_only: options.read_only,
+            user: options.user.as_ref(),
+            contract: &options.host,
             names: planned.job.names,
         };
         let source = &planned.job.source;
@@ -296,6 +325,8 @@ impl Entered {
             socket,
             attached: planned.looped().is_some(),
             kept: planned.kept.as_ref().map(|kept| &kept.mount),
+            upper: planned.upper.as_ref(),
+            tmp_size: options.tmp_size,
             trace: planned.trace(),
         };
         climber.climb(&planned.rungs).map_err(StageError::Climb)
@@ -307,12 +338,18 @@ impl Entered {
 pub(crate) struct Rooted {
     rung: Rung,
     cwd: PathBuf,
+    identity: Identity,
+    sealed: &'static [&'static str],
+    resources: Resources,
+    /// Nobody else has the layer for as long as init is there.
+    _upper: Option<Upper>,
     callers_umask: Mode,
     callers_limit: CallersLimit,
 }
 
 impl Rooted {
-    fn step_in(mounted: Mounted, entered: &Entered, trace: Trace) -> Result<Self, StageError> {
+    fn step_in(mounted: Mounted, entered: &Entered, planned: &mut Planned) -> Result<Self, StageError> {
+        let trace = planned.trace();
         let plan = mounted.plan;
         for (path, refusal) in &plan.refused {
             trace.say(format_args!("{} is not shared: {refusal}", path.display()));
@@ -332,6 +369,10 @@ impl Rooted {
         Ok(Self {
             rung: mounted.rung,
             cwd,
+            identity: plan.identity,
+            sealed: plan.sealed,
+            resources: take(&mut planned.resources),
+            _upper: planned.upper.take(),
             callers_umask: entered.callers_umask,
             callers_limit: entered.callers_limit,
         })

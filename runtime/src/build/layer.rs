@@ -38,6 +38,7 @@ pub(super) fn enter(in_user_namespace: bool) -> Result<(), LayerError> {
     mount(Some("/"), &lower, NONE, MsFlags::MS_BIND, NONE).map_err(failed("bind what was installed"))?;
     let layers = Layers {
         lower: &lower,
+        between: None,
         upper: &upper,
         work: &work,
     };

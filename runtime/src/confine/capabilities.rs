@@ -67,6 +67,12 @@ pub(super) fn keep(kept: CapabilitySet, uid: u32) -> Result<Held, ConfineError> 
     Ok(Held { held, bounded })
 }
 
+/// Makes effective what is permitted.
+pub(super) fn make_effective() -> Result<(), ConfineError> {
+    let permitted = read(CapSet::Permitted, "permitted")?;
+    caps::set(None, CapSet::Effective, &permitted).map_err(failed("effective"))
+}
+
 /// What a process has after [`keep`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Held {

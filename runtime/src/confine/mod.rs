@@ -23,6 +23,7 @@ mod no_new_privs;
 pub mod seccomp;
 mod session_keyring;
 pub mod status;
+mod user;
 
 pub use capabilities::kept;
 
@@ -45,10 +46,12 @@ pub struct Sealed(());
 /// What depends on the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confinement {
-    /// The caller's user id.
+    /// The app's user id.
     pub uid: u32,
-    /// The caller's group id.
+    /// The app's group id.
     pub gid: u32,
+    /// Whether those are not the caller's but asked for.
+    pub asked: bool,
     /// Whether this process is in a user namespace made for it.
     pub user_namespace: bool,
     /// Whether the keys of the caller's session stay outside.
@@ -111,22 +114,24 @@ impl Confined {
     /// # Errors
     /// See [`ConfineError`]. Some layers may have been applied; the app must not be executed.
     pub(crate) fn confine(
-        _rooted: &Rooted,
+        rooted: &Rooted,
         confinement: Confinement,
         asked: &Restrictions,
     ) -> Result<Self, ConfineError> {
         let Confinement {
             uid,
             gid,
+            asked: other,
             user_namespace,
             own_keyring,
         } = confinement;
         if own_keyring {
             session_keyring::leave().map_err(ConfineError::Keyring)?;
         }
-        let inner = user_namespace && uid != 0;
-        if inner {
-            userns::enter_inner(uid, gid)?;
+        match user_namespace {
+            true if uid != 0 || other => userns::enter_inner(uid, gid)?,
+            false if other => user::become_user(uid, gid, rooted.groups())?,
+            _ => {}
         }
         no_new_privs::set()?;
         let limits = limits::prepare(&asked.rlimits)?;
@@ -174,6 +179,15 @@ fn shows_other_processes() -> bool {
 pub enum ConfineError {
     /// The app's own user namespace.
     UserNamespace(UserNamespaceError),
+    /// The user that was asked for.
+    User {
+        /// Who.
+        uid: u32,
+        /// Which group.
+        gid: u32,
+        /// Why not.
+        errno: Errno,
+    },
     /// A session keyring of the app's own.
     Keyring(Errno),
     /// `PR_SET_NO_NEW_PRIVS`.
@@ -207,6 +221,10 @@ impl ConfineError {
         match self {
             Self::UserNamespace(error) => error.hint(),
             Self::Seccomp(error) => error.hint(),
+            Self::User {
+                errno: Errno::EINVAL, ..
+            } => Some("the id means nothing in this user namespace: see /proc/self/uid_map and gid_map".into()),
+            Self::User { .. } => Some("this needs CAP_SETUID and CAP_SETGID".into()),
             Self::Status { number, .. } => Some(format!("open it for writing, as by {number}>FILE in a shell")),
             Self::Keyring(Errno::EDQUOT) => Some("raise kernel.keys.maxkeys: every contained program takes one".into()),
             Self::Keyring(_) | Self::NoNewPrivs(_) | Self::Capabilities { .. } | Self::Rlimit(_) | Self::Missing(_) => {
@@ -238,6 +256,7 @@ impl fmt::Display for ConfineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UserNamespace(error) => error.fmt(f),
+            Self::User { uid, gid, errno } => write!(f, "become user {uid}, group {gid}: {}", errno.desc()),
             Self::Keyring(errno) => write!(f, "leave the keys of the caller's session: {}", errno.desc()),
             Self::NoNewPrivs(errno) => write!(f, "set no_new_privs: {}", errno.desc()),
             Self::Capabilities { set, text } => write!(f, "drop capabilities from the {set} set: {text}"),

@@ -26,6 +26,12 @@ pub enum Layer {
     Cgroup,
     /// Time namespace.
     Time,
+    /// Limit of memory, cgroups(7).
+    Memory,
+    /// Limit of processor time, cgroups(7).
+    Cpus,
+    /// Limit of processes, cgroups(7).
+    Pids,
     /// A root file system of its own: the rung of the [ladder](crate::ladder).
     Root,
     /// Capabilities, capabilities(7).
@@ -42,7 +48,7 @@ pub enum Layer {
 
 impl Layer {
     /// All, in the order in which they are told.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::User,
         Self::Mount,
         Self::Pid,
@@ -51,6 +57,9 @@ impl Layer {
         Self::Net,
         Self::Cgroup,
         Self::Time,
+        Self::Memory,
+        Self::Cpus,
+        Self::Pids,
         Self::Root,
         Self::Capabilities,
         Self::NoNewPrivs,
@@ -71,6 +80,9 @@ impl Layer {
             Self::Net => "net",
             Self::Cgroup => "cgroup",
             Self::Time => "time",
+            Self::Memory => "memory",
+            Self::Cpus => "cpus",
+            Self::Pids => "pids",
             Self::Root => "root",
             Self::Capabilities => "capabilities",
             Self::NoNewPrivs => "no_new_privs",

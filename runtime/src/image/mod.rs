@@ -13,7 +13,7 @@ mod mount_error;
 mod owner;
 mod sweep;
 pub mod unpack;
-mod verified;
+pub(crate) mod verified;
 
 pub use check_error::CheckError;
 pub use mount_error::MountError;

@@ -93,6 +93,11 @@ impl VerifiedImage {
         }
     }
 
+    /// The root digest in hexadecimal: no other image has it.
+    pub(crate) fn name(&self) -> String {
+        hex(&self.shared.root_digest)
+    }
+
     /// Reads what is in the image.
     ///
     /// # Errors
@@ -180,4 +185,9 @@ impl squashfs::ReadAt for VerifiedImage {
             _ => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
+}
+
+/// As digests are written.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use nix::sys::socket::UnixAddr;
 
 use crate::host::Facts;
-use crate::image::VerifiedImage;
+use crate::image::{VerifiedImage, verified};
 
 /// An abstract address of unix(7): a name without a file, of this network namespace.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl Address {
 }
 
 fn name(digest: &[u8], uid: u32, gid: u32, privileged: bool) -> String {
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = verified::hex(digest);
     let who = if privileged { "p" } else { "u" };
     format!("polecat/1/{who}/{uid}/{gid}/{digest}")
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::{OptionFault, Options, confinement, host, supervision, value};
+use super::{OptionFault, Options, bind, confinement, host, limit, supervision, user, value};
 
 /// An option.
 #[derive(Debug)]
@@ -26,10 +26,59 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         name: "contain",
         value: None,
-        help: "Share neither home, current directory nor environment with the program",
+        help: "Share nothing of the caller's files and environment but what options behind this one name",
         // The manifest has a field of its own for it.
         packed: false,
-        set: |options, text| value::switch(text).map(|on| options.contain = on),
+        set: |options, text| value::switch(text).map(|on| if on { options.close() } else { options.open() }),
+    },
+    Flag {
+        name: "share",
+        value: Some("LIST"),
+        help: "Share, beside home,cwd: tmp,x11,wayland,dbus,gpu,audio,input,camera,ssh-agent,printer; none: not even those",
+        packed: true,
+        set: |options, text| options.shares.extend(text),
+    },
+    Flag {
+        name: "bind",
+        value: Some("SRC[:DST[:ro]]"),
+        help: "Show a file or directory of the host inside, read-only with ro (repeatable)",
+        packed: true,
+        set: |options, text| bind::bind(text).map(|bind| options.binds.push(bind)),
+    },
+    Flag {
+        name: "persist",
+        value: Some("DIR"),
+        help: "Keep what the program writes to its root in this directory, for the next start of the same image",
+        packed: true,
+        set: |options, text| value::path(text).map(|path| options.persist = Some(path)),
+    },
+    Flag {
+        name: "read-only",
+        value: None,
+        help: "Let nothing be written but in /tmp, /run, /dev/shm and what is shared",
+        packed: true,
+        set: |options, text| value::switch(text).map(|on| options.read_only = on),
+    },
+    Flag {
+        name: "tmp-size",
+        value: Some("SIZE"),
+        help: "Let this much be written to memory, bytes or with K, M, G, T: /tmp, /run and the root (half of the memory)",
+        packed: true,
+        set: |options, text| limit::size(text).map(|bytes| options.tmp_size = Some(bytes)),
+    },
+    Flag {
+        name: "net",
+        value: Some("host|none"),
+        help: "Give the program the caller's network, or none but loopback",
+        packed: true,
+        set: |options, text| value::network(text).map(|none| options.no_network = none),
+    },
+    Flag {
+        name: "unshare",
+        value: Some("LIST"),
+        help: "Give the program a namespace more of its own: cgroup,time",
+        packed: true,
+        set: |options, text| value::unshare(text, options),
     },
     Flag {
         name: "hostname",
@@ -51,6 +100,48 @@ pub const FLAGS: &[Flag] = &[
         help: "Take a file of configuration, ITEM, from ORIGIN: host, bundled or merged (repeatable)",
         packed: true,
         set: |options, text| host::choose(&mut options.host, text),
+    },
+    Flag {
+        name: "user",
+        value: Some("USER[:GROUP]"),
+        help: "Run the program as this user inside, by number or by name in the image",
+        packed: true,
+        set: |options, text| user::user(text).map(|user| options.user = Some(user)),
+    },
+    Flag {
+        name: "memory",
+        value: Some("SIZE"),
+        help: "Let its processes together use this much memory, bytes or with K, M, G, T",
+        packed: true,
+        set: |options, text| limit::size(text).map(|bytes| options.limits.memory = Some(bytes)),
+    },
+    Flag {
+        name: "cpus",
+        value: Some("N[.N]"),
+        help: "Let them use as much time as this many processors have",
+        packed: true,
+        set: |options, text| limit::cpus(text).map(|cpus| options.limits.cpus = Some(cpus)),
+    },
+    Flag {
+        name: "pids",
+        value: Some("N"),
+        help: "Let there be this many processes and threads",
+        packed: true,
+        set: |options, text| limit::pids(text).map(|pids| options.limits.pids = Some(pids)),
+    },
+    Flag {
+        name: "limits-optional",
+        value: None,
+        help: "Start even where one of memory, cpus and pids cannot be limited",
+        packed: true,
+        set: |options, text| value::switch(text).map(|on| options.limits.optional = on),
+    },
+    Flag {
+        name: "cpu-mask",
+        value: Some("LIST"),
+        help: "Let it run on these processors alone, as 0-3,5",
+        packed: true,
+        set: |options, text| limit::cpu_mask(text).map(|mask| options.cpu_mask = Some(mask)),
     },
     Flag {
         name: "workdir",

@@ -4,25 +4,34 @@
 //! The manifest's come first, so the caller's word is the last one: it may widen what was packed, as the caller is the one who is
 //! protected, but only by saying so. No variable of the environment can.
 
+mod bind;
 mod confinement;
 mod fault;
 mod flag;
 mod host;
+mod limit;
+mod share;
 mod supervision;
+mod user;
 mod value;
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use crate::confine::capability_set::CapabilityChange;
 use crate::confine::status::Layer;
+pub use bind::{BindOption, can_be_target};
 pub(crate) use confinement::resource_name;
 pub use confinement::{FilterChoice, Rlimit};
 pub use fault::OptionFault;
 pub use flag::{FLAGS, Flag};
+pub use limit::{CpuMask, Limits};
+pub use share::{Share, Shares};
 pub use supervision::Supervision;
-pub(crate) use value::seconds;
+pub use user::{Name, UserOption};
+pub(crate) use value::{is_plain, seconds};
 
 use crate::root::contract::Contract;
 
@@ -32,8 +41,30 @@ pub const PREFIX: &str = "--polecat-";
 /// What is asked for. The default is what a bundle without any option gets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// A closed box: nothing of the caller's files and environment.
+    /// A closed box: nothing of the caller's files and environment but what is named.
     pub contain: bool,
+    /// What of the caller's session is shared.
+    pub shares: Shares,
+    /// Parts of the host, the later over the earlier.
+    pub binds: Vec<BindOption>,
+    /// A directory of the host that keeps what is written to the root.
+    pub persist: Option<PathBuf>,
+    /// Nothing can be written to the root.
+    pub read_only: bool,
+    /// Bytes that may be written to memory; none: half of what the machine has.
+    pub tmp_size: Option<u64>,
+    /// No network but one of its own, with loopback.
+    pub no_network: bool,
+    /// A cgroup namespace of its own.
+    pub cgroup_namespace: bool,
+    /// A time namespace of its own.
+    pub time_namespace: bool,
+    /// As whom the program runs inside; none: the caller.
+    pub user: Option<UserOption>,
+    /// What it may use.
+    pub limits: Limits,
+    /// Processors that it may run on; none: the caller's.
+    pub cpu_mask: Option<CpuMask>,
     /// What gethostname(2) gives inside; none: the host's.
     pub hostname: Option<String>,
     /// How long a mount of the image is kept for the next start, in seconds; 0: no mount is kept or used. None: one that is there is
@@ -78,18 +109,42 @@ impl Options {
         self.rlimits.push(rlimit);
     }
 
-    /// Reads `words` of a manifest, which may not say what is the caller's alone to say.
+    /// Reads `words` of a manifest, which may not say what is the caller's alone to say, over a box that is closed or not.
     ///
     /// # Errors
     /// See [`Options::read`].
-    pub fn packed(words: impl IntoIterator<Item = impl AsRef<OsStr>> + Clone) -> Result<Self, OptionFault> {
+    pub fn packed(
+        contain: bool,
+        words: impl IntoIterator<Item = impl AsRef<OsStr>> + Clone,
+    ) -> Result<Self, OptionFault> {
         for word in words.clone() {
             let (name, _) = split(word.as_ref());
             if Flag::named(name).is_some_and(|flag| !flag.packed) {
                 return Err(OptionFault::Callers { name: name.to_owned() });
             }
         }
-        Self::read(words)
+        let mut options = Self::default();
+        if contain {
+            options.close();
+        }
+        options.extend(words)?;
+        Ok(options)
+    }
+
+    /// Closes the box: what was shared so far is not, and what is named from here on is.
+    pub fn close(&mut self) {
+        self.contain = true;
+        self.shares = Shares::NONE;
+        self.binds.clear();
+        self.persist = None;
+    }
+
+    /// Opens a box that was closed.
+    fn open(&mut self) {
+        if std::mem::take(&mut self.contain) {
+            self.shares.add(Share::Home);
+            self.shares.add(Share::Cwd);
+        }
     }
 
     /// Reads more `words` over what is there.

@@ -1,8 +1,9 @@
 //! Values of options.
 
 use std::ffi::OsStr;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
+use super::Options;
 use super::flag::Expected;
 
 /// What a switch is that stands alone.
@@ -44,11 +45,16 @@ pub(super) fn hostname(text: &OsStr) -> Result<String, Expected> {
 /// An absolute path without `.` and `..`, as text.
 pub(super) fn absolute(text: &OsStr) -> Result<String, Expected> {
     let path = Path::new(text);
-    let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
     path.to_str()
-        .filter(|text| path.is_absolute() && path.components().all(is_plain) && !text.contains('\0'))
+        .filter(|text| is_plain(path) && !text.contains('\0'))
         .map(str::to_owned)
         .ok_or("an absolute path without . and ..")
+}
+
+/// Whether `path` is absolute, without `.` and `..`.
+pub(crate) fn is_plain(path: &Path) -> bool {
+    let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+    path.is_absolute() && path.components().all(is_plain)
 }
 
 /// `NAME=VALUE`.
@@ -59,4 +65,34 @@ pub(super) fn variable(text: &OsStr) -> Result<String, Expected> {
         .filter(|text| !text.contains('\0'))
         .map(str::to_owned)
         .ok_or("NAME=VALUE")
+}
+
+/// A path of the host, absolute or from the caller's working directory.
+pub(super) fn path(text: &OsStr) -> Result<PathBuf, Expected> {
+    match text.is_empty() {
+        true => Err("a path"),
+        false => Ok(text.into()),
+    }
+}
+
+/// Whether the network is not the host's.
+pub(super) fn network(text: &OsStr) -> Result<bool, Expected> {
+    match text.to_str() {
+        Some("none") => Ok(true),
+        Some("host") => Ok(false),
+        _ => Err("host or none"),
+    }
+}
+
+/// Namespaces, with commas.
+pub(super) fn unshare(text: &OsStr, options: &mut Options) -> Result<(), Expected> {
+    const EXPECTED: Expected = "of cgroup,time";
+    for word in text.to_str().ok_or(EXPECTED)?.split(',') {
+        match word {
+            "cgroup" => options.cgroup_namespace = true,
+            "time" => options.time_namespace = true,
+            _ => return Err(EXPECTED),
+        }
+    }
+    Ok(())
 }

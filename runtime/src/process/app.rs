@@ -18,6 +18,7 @@ use crate::confine::{ConfineError, Confined, Confinement, Restrictions, Sealed};
 use crate::environment::Variable;
 use crate::exit;
 use crate::limits::LimitError;
+use crate::resources::ResourceError;
 use crate::stages::Rooted;
 use crate::sys::process;
 
@@ -156,6 +157,8 @@ fn confine_and_execute(start: &Start<'_, impl Observer>) -> Result<Errno, StartE
 
 /// Gives up what the app must not have, and takes what is the caller's.
 pub(crate) fn become_confined<O>(start: &Start<'_, O>, confinement: Confinement) -> Result<Confined, StartError> {
+    // As long as this process has the rights.
+    start.rooted.resources().enter().map_err(StartError::Resources)?;
     let confined = Confined::confine(start.rooted, confinement, start.restrictions)?;
     enter(start.rooted.cwd())?;
     umask(start.rooted.callers_umask());
@@ -195,6 +198,7 @@ pub(crate) fn execute(_sealed: &Sealed, program: &Program) -> Errno {
 #[derive(Debug)]
 pub(crate) enum StartError {
     Directory(Errno),
+    Resources(ResourceError),
     Confine(ConfineError),
     Limit(LimitError),
     Signals(Errno),
@@ -205,6 +209,7 @@ pub(crate) enum StartError {
 impl StartError {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
+            Self::Resources(error) => error.hint(),
             Self::Confine(error) => error.hint(),
             Self::Observer { hint, .. } => hint.clone(),
             Self::Directory(_) | Self::Limit(_) | Self::Signals(_) | Self::Descriptors(_) => None,
@@ -228,6 +233,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(errno) => write!(f, "enter the root directory: {}", errno.desc()),
+            Self::Resources(error) => error.fmt(f),
             Self::Confine(error) => error.fmt(f),
             Self::Limit(error) => error.fmt(f),
             Self::Signals(errno) => write!(f, "give the caller's signals to the app: {}", errno.desc()),

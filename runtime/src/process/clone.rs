@@ -8,20 +8,22 @@ use nix::sched::CloneFlags;
 use crate::limits;
 use crate::sys::process::{Fork, clone_into};
 
-/// Namespaces of a run, namespaces(7). The network and the cgroup are the caller's.
-fn flags(user_namespace: bool) -> CloneFlags {
-    let flags =
+/// Namespaces of a run, namespaces(7). The cgroup is the caller's, and the network too unless another is asked for.
+fn flags(user_namespace: bool, network: bool) -> CloneFlags {
+    let mut flags =
         CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
-    if user_namespace {
-        flags | CloneFlags::CLONE_NEWUSER
-    } else {
-        flags
-    }
+    flags.set(CloneFlags::CLONE_NEWUSER, user_namespace);
+    flags.set(CloneFlags::CLONE_NEWNET, network);
+    flags
 }
 
 /// Makes init. The user namespace, where there is one, is made first and owns the others.
-pub(crate) fn clone_init(user_namespace: bool) -> Result<Fork, CloneError> {
-    clone_into(flags(user_namespace)).map_err(|errno| CloneError { user_namespace, errno })
+pub(crate) fn clone_init(user_namespace: bool, network: bool) -> Result<Fork, CloneError> {
+    clone_into(flags(user_namespace, network)).map_err(|errno| CloneError {
+        user_namespace,
+        network,
+        errno,
+    })
 }
 
 /// The namespaces could not be made.
@@ -29,6 +31,8 @@ pub(crate) fn clone_init(user_namespace: bool) -> Result<Fork, CloneError> {
 pub struct CloneError {
     /// Whether one of them was a user namespace.
     pub user_namespace: bool,
+    /// Whether one of them was a network namespace.
+    pub network: bool,
     /// What clone(2) said.
     pub errno: Errno,
 }
@@ -58,12 +62,10 @@ impl CloneError {
 
 impl fmt::Display for CloneError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let which = if self.user_namespace {
-            "user, mount, PID, IPC and UTS"
-        } else {
-            "mount, PID, IPC and UTS"
-        };
-        write!(f, "make {which} namespaces: {}", self.errno.desc())
+        let user = if self.user_namespace { "user, " } else { "" };
+        let network = if self.network { ", network" } else { "" };
+        let why = self.errno.desc();
+        write!(f, "make {user}mount, PID, IPC{network} and UTS namespaces: {why}")
     }
 }
 

@@ -65,6 +65,7 @@ fn build_and_supervise(
     mut observer: impl Observer,
 ) -> Result<(), StageError> {
     die_with_monitor(socket)?;
+    planned.make_namespaces()?;
     let descriptor = signals::descriptor().map_err(|errno| StageError::init("open a signalfd", errno))?;
     let failed = |step| move |errno| StageError::init(step, errno);
     let (stay, as_pid_1) = (planned.supervision().stay, planned.supervision().as_pid_1);

@@ -1,19 +1,20 @@
 //! The one executor of [`Op`]s. The only code that mounts into the new root.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::fs::DirBuilder;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sys::stat::{Mode, SFlag, lstat, mknodat};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::fchdir;
 
-use super::mount_table;
 use super::op::{Bind, BindKind, Entry, Op, System};
-use super::tree::{Place, Tree, TreeError};
+use super::tree::{NO_POINT, Place, Tree, TreeError, open_beneath};
+use super::{mount_table, mounting};
 use crate::error::errno;
 use crate::sys::mount_attribute::{self, NO_DEVICES, NO_EXEC, NO_SET_ID, READ_ONLY};
 
@@ -27,8 +28,6 @@ pub struct View<'a> {
     /// Where directories of the base are made that are bound into the root: in a tmpfs of the namespace.
     pub private: &'a Path,
 }
-
-const NONE: Option<&str> = None;
 
 /// Makes `entries` in the upper directory `layer` of an overlay over `below`, which is not mounted yet.
 ///
@@ -62,18 +61,21 @@ pub fn apply(ops: &[Op], view: View<'_>) -> Result<Vec<(PathBuf, Errno)>, ApplyE
     let mut skipped = Vec::new();
     let mut shared: Vec<&Path> = Vec::new();
     for op in ops {
-        if shared.iter().any(|shared| op.path().starts_with(shared)) {
-            // What is below belongs to the host.
-            return Err(ApplyError::mount("anything", op.path(), Errno::EROFS));
-        }
+        // What is below belongs to the host.
+        let is_hosts = shared
+            .iter()
+            .any(|shared| op.path().starts_with(shared) && op.path() != *shared);
         match op {
+            Op::Make(_) | Op::Mount { .. } | Op::Protect { .. } | Op::Own { .. } if is_hosts => {
+                return Err(ApplyError::mount("anything", op.path(), Errno::EROFS));
+            }
             Op::Make(entry) => make(entry, &mut tree)?,
             Op::Mount { path, system } => {
                 mount_system(*system, path, &mut tree, view)?;
                 tree.forget(path);
             }
             Op::Bind(bind) => {
-                match bind_part(bind, &mut tree, view) {
+                match bind_part(bind, is_hosts, &mut tree, view) {
                     Err(ApplyError::Mount { path, errno, .. } | ApplyError::Tree(TreeError { path, errno, .. }))
                         if bind.optional =>
                     {
@@ -81,7 +83,7 @@ pub fn apply(ops: &[Op], view: View<'_>) -> Result<Vec<(PathBuf, Errno)>, ApplyE
                     }
                     result => {
                         result?;
-                        shared.extend((bind.kind == BindKind::Shared).then_some(bind.path.as_path()));
+                        shared.extend(bind.kind.is_hosts_directory().then_some(bind.path.as_path()));
                     }
                 }
                 tree.forget(&bind.path);
@@ -90,6 +92,7 @@ pub fn apply(ops: &[Op], view: View<'_>) -> Result<Vec<(PathBuf, Errno)>, ApplyE
                 protect(path, &mut tree, view)?;
                 tree.forget(path);
             }
+            Op::Own { path, uid, gid } => tree.own(path, *uid, *gid)?,
         }
     }
     Ok(skipped)
@@ -118,20 +121,43 @@ fn mount_system(system: System, path: &Path, tree: &mut Tree, view: View<'_>) ->
                 &format!("newinstance,ptmxmode=0666,mode=620{group}"),
             )
         }
-        System::Proc { or_host } => match mount_kind("proc", path, tree, closed | MsFlags::MS_NOEXEC, "") {
+        System::Proc { or_host } => {
+            let stand_in = or_host.then_some(BindKind::Shared);
+            mount_or_bind("proc", path, tree, closed | MsFlags::MS_NOEXEC, stand_in, view)
+        }
+        System::Sys => {
+            let flags = closed | MsFlags::MS_NOEXEC | MsFlags::MS_RDONLY;
+            mount_or_bind("sysfs", path, tree, flags, Some(BindKind::ReadOnly), view)
+        }
+    }
+}
+
+/// Where the kernel refuses a new file system the host's own may stand in.
+fn mount_or_bind(
+    kind: &'static str,
+    path: &Path,
+    tree: &mut Tree,
+    flags: MsFlags,
+    stand_in: Option<BindKind>,
+    view: View<'_>,
+) -> Result<(), ApplyError> {
+    match (mount_kind(kind, path, tree, flags, ""), stand_in) {
+        (
             Err(ApplyError::Mount {
-                errno: Errno::EPERM, ..
-            }) if or_host => {
-                let bind = Bind {
-                    source: "/proc".into(),
-                    path: path.into(),
-                    kind: BindKind::Shared,
-                    optional: false,
-                };
-                bind_part(&bind, tree, view)
-            }
-            result => result,
-        },
+                errno: Errno::EPERM | Errno::EBUSY,
+                ..
+            }),
+            Some(kind),
+        ) => {
+            let bind = Bind {
+                source: path.into(),
+                path: path.into(),
+                kind,
+                optional: false,
+            };
+            bind_part(&bind, false, tree, view)
+        }
+        (result, _) => result,
     }
 }
 
@@ -144,7 +170,7 @@ fn bind_private(mode: u32, devices: bool, path: &Path, tree: &mut Tree, view: Vi
         .create(&source)
         .map_err(|error| failed(errno(&error)))?;
     let place = enter(tree, path)?;
-    mount(Some(&source), place.name.as_os_str(), NONE, MsFlags::MS_BIND, NONE).map_err(failed)?;
+    mounting::bind(&source, Path::new(&place.name), MsFlags::empty()).map_err(failed)?;
     let devices = if devices { 0 } else { NO_DEVICES };
     restrict(&place, path, NO_SET_ID | devices, view).map_err(|errno| ApplyError::Restrict {
         path: path.to_owned(),
@@ -154,32 +180,45 @@ fn bind_private(mode: u32, devices: bool, path: &Path, tree: &mut Tree, view: Vi
 
 fn mount_kind(kind: &'static str, path: &Path, tree: &mut Tree, flags: MsFlags, data: &str) -> Result<(), ApplyError> {
     let place = enter(tree, path)?;
-    mount(Some(kind), place.name.as_os_str(), Some(kind), flags, Some(data))
-        .map_err(|errno| ApplyError::mount(kind, path, errno))
+    mounting::fresh(kind, Path::new(&place.name), flags, data).map_err(|errno| ApplyError::mount(kind, path, errno))
 }
 
-fn bind_part(bind: &Bind, tree: &mut Tree, view: View<'_>) -> Result<(), ApplyError> {
+/// `is_hosts`: the place is in a directory of the host's, where nothing may be made.
+fn bind_part(bind: &Bind, is_hosts: bool, tree: &mut Tree, view: View<'_>) -> Result<(), ApplyError> {
     let Bind { source, path, kind, .. } = bind;
-    let source = inside(view.host, source);
+    let (is_node, is_directory) = match kind {
+        BindKind::Node | BindKind::Device | BindKind::File => (true, false),
+        BindKind::Shared | BindKind::ReadOnly => (false, true),
+        BindKind::Part(part) => (false, part.directory),
+    };
+    if is_hosts && is_node {
+        return Err(ApplyError::mount("anything", path, Errno::EROFS));
+    }
+    let mut source = inside(view.host, source);
+    let mut opened = None;
+    if let BindKind::Part(_) = kind {
+        let failed = |errno| ApplyError::mount("a part of the host", path, errno);
+        let part = opened.insert(open_beneath(view.host, &bind.source).map_err(failed)?);
+        let named = view.host.join(format!("proc/self/fd/{}", part.as_raw_fd()));
+        // Without /proc there is but the name.
+        if named.exists() {
+            source = named;
+        }
+    }
     if *kind == BindKind::Device && make_device(&source, &tree.place(path)?)? {
         return Ok(());
     }
-    let is_node = matches!(kind, BindKind::Node | BindKind::Device | BindKind::File);
     let made = match kind {
         BindKind::File => Ok(()),
         BindKind::Node | BindKind::Device => tree.place(path)?.create(0o644).map(drop),
-        BindKind::Shared | BindKind::ReadOnly => Ok(tree.directory(path, 0o755)?),
+        BindKind::Shared | BindKind::ReadOnly if !is_hosts => Ok(tree.directory(path, 0o755)?),
+        _ => Ok(tree.point(path, is_directory, !is_hosts)?),
     };
     made.map_err(|errno| ApplyError::mount("a node", path, errno))?;
     let place = enter(tree, path)?;
     let depth = if is_node { MsFlags::empty() } else { MsFlags::MS_REC };
-    let bound = mount(
-        Some(&source),
-        place.name.as_os_str(),
-        NONE,
-        MsFlags::MS_BIND | depth,
-        NONE,
-    );
+    let bound = mounting::bind(&source, Path::new(&place.name), depth);
+    drop(opened);
     if let Err(errno) = bound {
         if is_node {
             place
@@ -231,10 +270,26 @@ fn restrict(place: &Place, path: &Path, attributes: u64, view: View<'_>) -> Resu
     }
 }
 
+/// Makes the mount at `path` of this process's root, which this namespace made itself, read-only, and none of those below it.
+///
+/// # Errors
+/// mount(2).
+pub fn seal(path: &Path) -> Result<(), ApplyError> {
+    let restricted = |errno| ApplyError::Restrict {
+        path: path.to_owned(),
+        errno,
+    };
+    let mut flags = MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID;
+    // Where device nodes work, as in the /dev of the host's root, they go on to.
+    let known = statvfs(path).map_err(restricted)?.flags();
+    flags.set(MsFlags::MS_NODEV, known.contains(FsFlags::ST_NODEV));
+    mounting::change(path, flags, None).map_err(restricted)
+}
+
 fn protect(path: &Path, tree: &mut Tree, view: View<'_>) -> Result<(), ApplyError> {
     let place = enter(tree, path)?;
-    let name: &OsStr = &place.name;
-    match mount(Some(name), name, NONE, MsFlags::MS_BIND, NONE) {
+    let name = Path::new(&place.name);
+    match mounting::bind(name, name, MsFlags::empty()) {
         Ok(()) => {}
         Err(Errno::ENOENT) => return Ok(()),
         Err(errno) => {
@@ -306,6 +361,9 @@ impl ApplyError {
                 errno: Errno::EPERM,
                 ..
             } => "the host's /proc is covered in parts, as container engines do; without --contain it is shared",
+            Self::Tree(TreeError { action: NO_POINT, .. }) => {
+                "make it on the host: nothing is made in a directory of the host's to mount something on"
+            }
             Self::Tree(error) => return error.hint(),
             Self::Mount { .. } | Self::Restrict { .. } => return None,
         };

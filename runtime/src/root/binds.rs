@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::survey::{Standing, Survey};
 use crate::host::{Facts, Shared};
+use crate::options::{Share, Shares};
 
 /// Never shared, nor anything below: what is there inside is the app's own.
 const OWN: [&str; 3] = ["/proc", "/sys", "/dev"];
@@ -43,19 +44,19 @@ impl fmt::Display for Refusal {
 
 /// Places that [`choose`] wants to know about.
 #[must_use]
-pub fn questions(host: &Facts) -> Vec<PathBuf> {
-    candidates(host).into_iter().map(|shared| shared.path).collect()
+pub fn questions(host: &Facts, shares: Shares) -> Vec<PathBuf> {
+    candidates(host, shares).into_iter().map(|shared| shared.path).collect()
 }
 
 /// Shares the caller's home and working directory as far as nothing of the image is hidden by them.
 #[must_use]
-pub fn choose(host: &Facts, survey: &Survey) -> Binds {
+pub fn choose(host: &Facts, shares: Shares, survey: &Survey) -> Binds {
     let mut binds = Binds {
         shared: Vec::new(),
         cwd: None,
         refused: Vec::new(),
     };
-    for candidate in candidates(host) {
+    for candidate in candidates(host, shares) {
         match refusal(&candidate, survey) {
             Some(refusal) => binds.refused.push((candidate.path, refusal)),
             None if binds.shared.iter().any(|outer| shows(outer, &candidate)) => {}
@@ -76,12 +77,13 @@ pub fn choose(host: &Facts, survey: &Survey) -> Binds {
 }
 
 /// Outer directories first, so that one can show the other.
-fn candidates(host: &Facts) -> Vec<Shared> {
-    let cwd = host.cwd.iter().map(|cwd| Shared {
+fn candidates(host: &Facts, shares: Shares) -> Vec<Shared> {
+    let home = host.home.iter().filter(|_| shares.has(Share::Home));
+    let cwd = host.cwd.iter().filter(|_| shares.has(Share::Cwd)).map(|cwd| Shared {
         path: cwd.clone(),
         source: cwd.clone(),
     });
-    let called: Vec<Shared> = host.home.iter().cloned().chain(cwd).collect();
+    let called: Vec<Shared> = home.cloned().chain(cwd).collect();
     let depth = |shared: &Shared| shared.path.components().count();
     let mut candidates: Vec<Shared> = Vec::with_capacity(called.len());
     for shared in &called {
@@ -155,7 +157,8 @@ mod tests {
             cwd: cwd.map(PathBuf::from),
             ..facts()
         };
-        choose(&host, &survey(&questions(&host), held))
+        let shares = Shares::default();
+        choose(&host, shares, &survey(&questions(&host, shares), held))
     }
 
     #[test]

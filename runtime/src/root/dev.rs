@@ -21,9 +21,9 @@ const LINKS: [(&str, &str); 6] = [
 const TTY_GROUP: u32 = 5;
 
 /// The steps. `terminal` is the caller's, seen as `/dev/console`: ttyname(3) looks for its device number in `/dev`, and
-/// its own name means another terminal in the new `/dev/pts`. Only `hosts_root` may name groups and make nodes.
+/// its own name means another terminal in the new `/dev/pts`. `read_only`: `/dev` will be, so what is written to is a mount of its own. Only `hosts_root` may name groups and make nodes.
 #[must_use]
-pub fn steps(terminal: Option<&Path>, hosts_root: bool) -> Vec<Op> {
+pub fn steps(terminal: Option<&Path>, hosts_root: bool, read_only: bool) -> Vec<Op> {
     let dev = |name: &str| Path::new("/dev").join(name);
     let mut ops = vec![
         Op::Mount {
@@ -33,10 +33,7 @@ pub fn steps(terminal: Option<&Path>, hosts_root: bool) -> Vec<Op> {
                 devices: hosts_root,
             },
         },
-        Op::Make(Entry::Directory {
-            path: dev("shm"),
-            mode: 0o1777,
-        }),
+        shm(dev("shm"), read_only),
         Op::Make(Entry::Directory {
             path: dev("pts"),
             mode: 0o755,
@@ -58,6 +55,17 @@ pub fn steps(terminal: Option<&Path>, hosts_root: bool) -> Vec<Op> {
     }));
     ops.extend(terminal.map(|terminal| node(terminal.to_owned(), dev("console"), BindKind::Node)));
     ops
+}
+
+fn shm(path: PathBuf, read_only: bool) -> Op {
+    let (mode, devices) = (0o1777, false);
+    match read_only {
+        true => Op::Mount {
+            path,
+            system: System::Private { mode, devices },
+        },
+        false => Op::Make(Entry::Directory { path, mode }),
+    }
 }
 
 fn node(source: PathBuf, path: PathBuf, kind: BindKind) -> Op {
@@ -84,15 +92,15 @@ mod tests {
 
     #[test]
     fn the_console_is_the_callers_terminal() {
-        let with = steps(Some(Path::new("/dev/pts/7")), true);
+        let with = steps(Some(Path::new("/dev/pts/7")), true, false);
         assert!(bound(&with).contains(&("/dev/pts/7", "/dev/console")));
-        assert_eq!(bound(&steps(None, true)).len(), NODES.len());
+        assert_eq!(bound(&steps(None, true, false)).len(), NODES.len());
     }
 
     #[test]
     fn nodes_are_made_by_those_who_may() {
         for devices in [true, false] {
-            let ops = steps(Some(Path::new("/dev/pts/7")), devices);
+            let ops = steps(Some(Path::new("/dev/pts/7")), devices, false);
             let made = |op: &&Op| matches!(op, Op::Bind(bind) if bind.kind == BindKind::Device);
             // The caller's terminal belongs to another devpts: a node of the same number would be none of it.
             assert_eq!(ops.iter().filter(made).count(), if devices { NODES.len() } else { 0 });
@@ -111,7 +119,7 @@ mod tests {
                 path: "/dev/pts".into(),
                 system: System::Terminals { group },
             };
-            assert!(steps(None, groups).contains(&expected), "{groups}");
+            assert!(steps(None, groups, false).contains(&expected), "{groups}");
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use crate::text::parts;
+
 /// The caller, as the user data base has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -21,12 +23,40 @@ pub struct Account {
 /// The name in the first line whose third field is `id`. Both files have the name first and the id third.
 #[must_use]
 pub fn name_of(file: &[u8], id: u32) -> Option<Vec<u8>> {
-    let id = id.to_string();
-    file.split(|&byte| byte == b'\n').find_map(|line| {
-        let mut fields = line.split(|&byte| byte == b':');
-        let name = fields.next()?;
-        (fields.nth(1)? == id.as_bytes() && is_name(name)).then(|| name.to_vec())
-    })
+    let fields = find(file, &|_, found| found == id)?;
+    fields.first().map(|name| name.to_vec())
+}
+
+/// The number in a field of a line.
+pub(super) fn number(field: Option<&&[u8]>) -> Option<u32> {
+    std::str::from_utf8(field?).ok()?.parse().ok()
+}
+
+/// The fields of the line about whom `is_it` says so. It has a name, and an id in the third field.
+pub(super) fn find<'a>(file: &'a [u8], is_it: &dyn Fn(&[u8], u32) -> bool) -> Option<Vec<&'a [u8]>> {
+    for line in parts(file, b'\n') {
+        let fields = parts(line, b':');
+        if let (Some(name), Some(id)) = (fields.first(), number(fields.get(2)))
+            && is_name(name)
+            && is_it(name, id)
+        {
+            return Some(fields);
+        }
+    }
+    None
+}
+
+/// The groups of group(5) that `user` is a member of.
+pub(super) fn groups_of(file: &[u8], user: &[u8]) -> Vec<u32> {
+    let mut groups = Vec::new();
+    for line in parts(file, b'\n') {
+        let fields = parts(line, b':');
+        let members = fields.get(3).copied().unwrap_or_default();
+        if parts(members, b',').contains(&user) {
+            groups.extend(number(fields.get(2)));
+        }
+    }
+    groups
 }
 
 /// Whether `name` can stand in a line of either file.

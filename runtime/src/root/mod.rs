@@ -9,11 +9,15 @@ pub mod dev;
 pub mod identity;
 pub mod op;
 pub mod overlay;
+pub mod parts;
 pub mod pivot;
 pub mod plan;
 pub mod survey;
+pub mod tmpfs;
+pub mod user;
 
 pub(crate) mod mount_table;
+pub(crate) mod mounting;
 pub mod tree;
 
 #[cfg(test)]

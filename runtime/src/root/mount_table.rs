@@ -6,8 +6,9 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::mount::{MsFlags, mount};
+use nix::mount::MsFlags;
 
+use super::mounting;
 use crate::error::errno;
 use crate::sys::mount_attribute::{NO_DEVICES, NO_EXEC, NO_SET_ID, READ_ONLY};
 
@@ -39,8 +40,8 @@ pub(super) fn restrict_each(table: &Path, path: &Path, attributes: u64) -> Resul
         .into_iter()
         .filter(|mounted| mounted.path.starts_with(path))
     {
-        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | mounted.flags | wanted;
-        match mount(None::<&str>, &mounted.path, None::<&str>, flags, None::<&str>) {
+        let flags = MsFlags::MS_BIND | mounted.flags | wanted;
+        match mounting::change(&mounted.path, flags, None) {
             // Covered by another mount, or below a directory that may not be searched: nobody can reach it.
             Ok(()) | Err(Errno::EACCES | Errno::EINVAL | Errno::ENOENT) if mounted.path != path => {}
             result => result?,
@@ -89,7 +90,7 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
 }
 
 /// Space, tab, newline and backslash are written as three octal digits behind a backslash.
-fn unescape(field: &[u8]) -> Vec<u8> {
+pub(crate) fn unescape(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
     while let [first, tail @ ..] = rest {

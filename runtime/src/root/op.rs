@@ -24,6 +24,15 @@ pub enum Op {
         /// Where.
         path: PathBuf,
     },
+    /// A directory that was made becomes somebody's.
+    Own {
+        /// Where.
+        path: PathBuf,
+        /// User.
+        uid: u32,
+        /// Group.
+        gid: u32,
+    },
 }
 
 impl Op {
@@ -34,7 +43,8 @@ impl Op {
             Self::Make(Entry::Directory { path, .. } | Entry::File { path, .. } | Entry::Link { path, .. })
             | Self::Mount { path, .. }
             | Self::Bind(Bind { path, .. })
-            | Self::Protect { path } => path,
+            | Self::Protect { path }
+            | Self::Own { path, .. } => path,
         }
     }
 }
@@ -76,6 +86,8 @@ pub enum System {
         /// Device nodes work in it.
         devices: bool,
     },
+    /// The kernel's objects, sysfs(5), as the network namespace shows them; the host's own where the kernel refuses a new one.
+    Sys,
     /// The processes of this PID namespace, proc(5).
     Proc {
         /// The host's own may stand in where the kernel refuses a new one: it does in a user namespace while parts of
@@ -116,6 +128,19 @@ pub enum BindKind {
     ReadOnly,
     /// A regular file, to be read. One that the layer was given has its name, and goes where nothing can be bound.
     File,
+    /// What somebody named, with the mounts below it.
+    Part(Part),
+}
+
+/// How a part of the host that somebody named is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// A directory; else a file of any kind.
+    pub directory: bool,
+    /// Nothing can be changed in it.
+    pub read_only: bool,
+    /// Device nodes in it work.
+    pub devices: bool,
 }
 
 impl BindKind {
@@ -127,6 +152,17 @@ impl BindKind {
             Self::Node | Self::Device => None,
             Self::Shared => Some(NO_SET_ID | NO_DEVICES),
             Self::ReadOnly | Self::File => Some(READ_ONLY | NO_SET_ID | NO_DEVICES | NO_EXEC),
+            Self::Part(part) => {
+                let read_only = if part.read_only { READ_ONLY } else { 0 };
+                let no_devices = if part.devices { 0 } else { NO_DEVICES };
+                Some(NO_SET_ID | read_only | no_devices)
+            }
         }
+    }
+
+    /// Whether it is a directory of the host's in which nothing may be made.
+    #[must_use]
+    pub fn is_hosts_directory(self) -> bool {
+        matches!(self, Self::Shared | Self::Part(Part { directory: true, .. }))
     }
 }

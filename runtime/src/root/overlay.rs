@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::mount::{MsFlags, mount};
+use nix::mount::MsFlags;
+
+use super::mounting;
 
 /// Mounts `upper` over `lower` on `target`. None of the paths may hold a comma, a colon or a backslash.
 ///
@@ -31,6 +33,8 @@ pub fn overlay(layers: Layers<'_>, target: &Path, in_user_namespace: bool) -> Re
 pub struct Layers<'a> {
     /// Read only.
     pub lower: &'a Path,
+    /// Read only too, over `lower`.
+    pub between: Option<&'a Path>,
     /// Where writes go.
     pub upper: &'a Path,
     /// Scratch space, empty, in the file system of `upper`.
@@ -38,13 +42,19 @@ pub struct Layers<'a> {
 }
 
 fn overlay_with(layers: Layers<'_>, target: &Path, option: &str) -> Result<(), Errno> {
-    let Layers { lower, upper, work } = layers;
+    let Layers {
+        lower,
+        between,
+        upper,
+        work,
+    } = layers;
+    let between = between.map_or(String::new(), |between| format!("{}:", between.display()));
     let options = format!(
-        "lowerdir={},upperdir={},workdir={}{option}",
+        "lowerdir={between}{},upperdir={},workdir={}{option}",
         lower.display(),
         upper.display(),
         work.display()
     );
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("overlay"), target, Some("overlay"), flags, Some(options.as_str()))
+    mounting::fresh("overlay", target, flags, &options)
 }

@@ -3,16 +3,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::binds::{self, Refusal};
+use super::binds::{self, Binds, Refusal};
 use super::contract::{self, Contract, Item, Origin};
 use super::dev;
 use super::identity::{self, Account};
 use super::op::{Bind, BindKind, Entry, Op, System};
+use super::parts::{self, PlanFault};
 use super::survey::{Questions, Standing, Survey};
-use crate::host::{Facts, Shared};
+use super::user::{self, Identity};
+use crate::host::Facts;
+use crate::options::{Share, Shares, UserOption};
 
 /// Directories that something is mounted on.
-const MOUNT_POINTS: [(&str, u32); 5] = [
+pub(super) const MOUNT_POINTS: [(&str, u32); 5] = [
     ("/proc", 0o555),
     ("/sys", 0o555),
     ("/dev", 0o755),
@@ -44,12 +47,24 @@ const NAMES: [&str; 2] = [PASSWD, "/etc/group"];
 pub struct Inputs<'a> {
     /// The caller and the machine.
     pub host: &'a Facts,
-    /// Share nothing but the network and its names.
+    /// A closed box: nothing of the caller's but what is named.
     pub contain: bool,
+    /// What of the caller's session is shared.
+    pub shares: Shares,
     /// Working directory that the manifest asks for.
     pub cwd: Option<&'a Path>,
-    /// Directories of the host that the caller names, wherever the image may hold something.
-    pub binds: &'a [Shared],
+    /// Parts of the host that are named, wherever the image may hold something; the later over the earlier.
+    pub binds: &'a [Bind],
+    /// What shows the app its own cgroups in the place of all.
+    pub cgroups: &'a [Bind],
+    /// The caller's `$XDG_RUNTIME_DIR`, if anything in it is shared.
+    pub runtime_directory: Option<&'a Path>,
+    /// Whether the network is the host's.
+    pub network: bool,
+    /// Nothing can be written to the root.
+    pub read_only: bool,
+    /// As whom the app runs; none: the caller.
+    pub user: Option<&'a UserOption>,
     /// What of the machine's configuration is the host's.
     pub contract: &'a Contract,
     /// Whether the layer gets files that name the host's servers and the caller.
@@ -63,6 +78,10 @@ pub struct Plan {
     pub layer: Vec<Entry>,
     /// Steps in the new root, in this order.
     pub mounts: Vec<Op>,
+    /// Mounts that become read-only, and not what is mounted below them, when nothing is made any more.
+    pub sealed: &'static [&'static str],
+    /// As whom the app runs.
+    pub identity: Identity,
     /// Home directory of the app.
     pub home: PathBuf,
     /// Working directory of the app.
@@ -79,94 +98,76 @@ pub fn questions(inputs: Inputs<'_>) -> Questions {
     if inputs.names {
         directories.extend(contract::questions(inputs.contract, &inputs.host.offer));
     }
-    let mut contents = if inputs.contain {
-        Vec::new()
-    } else {
-        binds::questions(inputs.host)
-    };
-    contents.extend(inputs.binds.iter().map(|bind| bind.path.clone()));
-    let names = !is_root(inputs.host);
+    let names = !is_root(inputs.host) || inputs.user.is_some();
     if !names {
         directories.extend(NAMES.map(PathBuf::from));
     }
     Questions {
         directories,
-        contents,
+        contents: binds::questions(inputs.host, inputs.shares),
+        targets: inputs.binds.iter().map(|bind| bind.path.clone()).collect(),
         names,
     }
 }
 
 /// Decides.
-#[must_use]
-pub fn plan(inputs: Inputs<'_>, survey: &Survey) -> Plan {
-    let Inputs { host, contain, .. } = inputs;
-    let shared = if contain {
-        None
-    } else {
-        Some(binds::choose(host, survey))
-    };
-    let home = home(host, contain);
-    let mut mounts = system(host, contain);
-    let (mut cwd, mut refused, mut already) = (None, Vec::new(), Vec::new());
-    if let Some(binds) = shared {
-        already.clone_from(&binds.shared);
-        mounts.extend(binds.shared.into_iter().map(|shared| bind(shared, true)));
-        (cwd, refused) = (binds.cwd, binds.refused);
-    }
-    let named = inputs.binds.iter();
-    let named = named.filter(|named| !already.iter().any(|outer| binds::shows(outer, named)));
-    mounts.extend(named.cloned().map(|named| bind(named, false)));
-    let cwd = inputs.cwd.map(Path::to_owned).or(cwd).unwrap_or_else(|| "/".into());
+///
+/// # Errors
+/// See [`PlanFault`].
+pub fn plan(inputs: Inputs<'_>, survey: &Survey) -> Result<Plan, PlanFault> {
+    let Inputs { host, contract, .. } = inputs;
+    let identity = user::resolve(inputs.user, host, survey).map_err(PlanFault::Nobody)?;
+    let Binds { shared, cwd, refused } = binds::choose(host, inputs.shares, survey);
+    let home = home(inputs, &identity);
+    let is_shown = |path: &&Path| shared.iter().any(|outer| path.starts_with(&outer.path));
+    let runtime = inputs.runtime_directory.filter(|path| !is_shown(path));
+    let parts = parts::arrange(inputs.binds, shared, survey)?;
+    let mut mounts = system(inputs);
     let mut layer = mount_points(survey);
     if inputs.names {
-        layer.extend(names(inputs, &home, survey));
-        layer.extend(contract::entries(inputs.contract, &host.offer, survey));
-        mounts.extend(contract::steps(inputs.contract, &host.offer, survey));
+        layer.extend(names(inputs, &identity, &home, survey));
+        layer.extend(contract::entries(contract, &host.offer, survey));
+        mounts.extend(contract::steps(contract, &host.offer, survey));
     }
-    layer.extend(shared_points(&mounts, survey));
-    Plan {
+    if let Some(path) = runtime {
+        mounts.extend(runtime_directory(path, host, &identity));
+    }
+    layer.extend(parts::points(&parts, survey));
+    mounts.extend(parts.into_iter().map(Op::Bind));
+    Ok(Plan {
         layer,
         mounts,
+        sealed: if inputs.read_only { &["/dev", "/"] } else { &[] },
+        identity,
         home,
-        cwd,
+        cwd: inputs.cwd.map(Path::to_owned).or(cwd).unwrap_or_else(|| "/".into()),
         refused,
-    }
-}
-
-fn bind(shared: Shared, optional: bool) -> Op {
-    let Shared { path, source } = shared;
-    Op::Bind(Bind {
-        source,
-        path,
-        kind: BindKind::Shared,
-        optional,
     })
 }
 
-/// Where the app's `$HOME` is: the caller's, or in a closed box a directory that exists in most images or is private.
-fn home(host: &Facts, contain: bool) -> PathBuf {
-    match (contain, host.uid) {
-        (false, _) => host.account.home.clone(),
+/// `$XDG_RUNTIME_DIR`, which programs take for theirs only if it is. The builder is the host's root, or the app's user itself.
+fn runtime_directory(path: &Path, host: &Facts, identity: &Identity) -> Vec<Op> {
+    let path = path.to_owned();
+    let mut ops = vec![Op::Make(Entry::Directory {
+        path: path.clone(),
+        mode: 0o700,
+    })];
+    if identity.asked && host.is_hosts_root() {
+        let (uid, gid) = (identity.account.uid, identity.account.gid);
+        ops.push(Op::Own { path, uid, gid });
+    }
+    ops
+}
+
+/// Where the app's `$HOME` is: the user's, or in a closed box a directory that exists in most images or is private.
+fn home(inputs: Inputs<'_>, identity: &Identity) -> PathBuf {
+    let own = inputs.host.is_hosts_root() && identity.asked;
+    let closed = inputs.contain && !inputs.shares.has(Share::Home) && !own;
+    match (closed, identity.account.uid) {
+        (false, _) => identity.account.home.clone(),
         (true, 0) => "/root".into(),
         (true, _) => "/tmp".into(),
     }
-}
-
-/// Places for what is shared, where the image has none. Made in the layer, which is the caller's where the directories of the
-/// image may be somebody else's.
-fn shared_points(mounts: &[Op], survey: &Survey) -> Vec<Entry> {
-    let is_covered = |path: &Path| MOUNT_POINTS.iter().any(|(point, _)| path.starts_with(point));
-    let shared = mounts.iter().filter_map(|op| match op {
-        Op::Bind(bind) if bind.kind == BindKind::Shared => Some(&bind.path),
-        _ => None,
-    });
-    shared
-        .filter(|path| !is_covered(path) && survey.standing(path) == Standing::Missing)
-        .map(|path| Entry::Directory {
-            path: path.clone(),
-            mode: 0o755,
-        })
-        .collect()
 }
 
 /// Mount points that the image lacks.
@@ -183,16 +184,17 @@ fn mount_points(survey: &Survey) -> Vec<Entry> {
 }
 
 /// What the image cannot know: names of hosts and of the caller.
-fn names(inputs: Inputs<'_>, home: &Path, survey: &Survey) -> Vec<Entry> {
+fn names(inputs: Inputs<'_>, identity: &Identity, home: &Path, survey: &Survey) -> Vec<Entry> {
     let Inputs { host, contract, .. } = inputs;
     if survey.standing(Path::new("/etc")) == Standing::Other {
         return Vec::new();
     }
     let account = Account {
         home: home.to_owned(),
-        ..host.account.clone()
+        ..identity.account.clone()
     };
-    let known = |path: &&str| is_root(host) && survey.standing(Path::new(path)) == Standing::Other;
+    let is_known = is_root(host) && !identity.asked;
+    let known = |path: &&str| is_known && survey.standing(Path::new(path)) == Standing::Other;
     let merged = contract.origin(Item::Passwd) == Origin::Merged;
     let names = NAMES
         .into_iter()
@@ -214,13 +216,8 @@ fn names(inputs: Inputs<'_>, home: &Path, survey: &Survey) -> Vec<Entry> {
 }
 
 /// What every Linux program expects.
-fn system(host: &Facts, contain: bool) -> Vec<Op> {
-    let sys = Bind {
-        source: "/sys".into(),
-        path: "/sys".into(),
-        kind: BindKind::ReadOnly,
-        optional: true,
-    };
+fn system(inputs: Inputs<'_>) -> Vec<Op> {
+    let Inputs { host, contain, .. } = inputs;
     let mut ops = vec![Op::Mount {
         path: "/proc".into(),
         system: System::Proc { or_host: !contain },
@@ -228,8 +225,10 @@ fn system(host: &Facts, contain: bool) -> Vec<Op> {
     if host.uid == 0 {
         ops.extend(GOVERNING.map(|path| Op::Protect { path: path.into() }));
     }
-    ops.push(Op::Bind(sys));
-    ops.extend(dev::steps(host.terminal.as_deref(), host.is_hosts_root()));
+    ops.extend(sys(inputs.network));
+    ops.extend(inputs.cgroups.iter().cloned().map(Op::Bind));
+    let (terminal, hosts_root) = (host.terminal.as_deref(), host.is_hosts_root());
+    ops.extend(dev::steps(terminal, hosts_root, inputs.read_only));
     ops.extend([("/tmp", 0o1777), ("/run", 0o755)].map(|(path, mode)| {
         let system = System::Private { mode, devices: false };
         Op::Mount {
@@ -238,6 +237,23 @@ fn system(host: &Facts, contain: bool) -> Vec<Op> {
         }
     }));
     ops
+}
+
+/// The kernel's objects. With a network of its own the program sees the devices of that one, and the host's cgroups.
+fn sys(network: bool) -> Vec<Op> {
+    let bind = |path: &str| {
+        Op::Bind(Bind {
+            source: path.into(),
+            path: path.into(),
+            kind: BindKind::ReadOnly,
+            optional: true,
+        })
+    };
+    if network {
+        return vec![bind("/sys")];
+    }
+    let (path, system) = ("/sys".into(), System::Sys);
+    vec![Op::Mount { path, system }, bind("/sys/fs/cgroup")]
 }
 
 /// User and group 0, who have a name wherever anybody has one: the files need not be read for them.
@@ -252,5 +268,7 @@ pub fn writable_limit(memory: u64) -> u64 {
     memory / 2
 }
 
+#[cfg(test)]
+mod parts_tests;
 #[cfg(test)]
 mod tests;

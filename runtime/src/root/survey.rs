@@ -33,6 +33,8 @@ pub struct Questions {
     pub directories: Vec<PathBuf>,
     /// Is there one, and is it empty?
     pub contents: Vec<PathBuf>,
+    /// Where do the symbolic links on the way lead to, and what is there?
+    pub targets: Vec<PathBuf>,
     /// What is in `/etc/passwd` and `/etc/group`?
     pub names: bool,
 }
@@ -42,6 +44,8 @@ pub struct Questions {
 pub struct Survey {
     /// What was asked for, and what is there.
     pub standings: Vec<(PathBuf, Standing)>,
+    /// Targets behind all links.
+    pub resolved: Vec<(PathBuf, PathBuf)>,
     /// `/etc/passwd`, if it was asked for and is a file.
     pub passwd: Option<Vec<u8>>,
     /// `/etc/group`, if it was asked for and is a file.
@@ -56,6 +60,13 @@ impl Survey {
     pub fn take(root: &Path, questions: Questions) -> Result<Self, SurveyError> {
         let mut standings = Vec::new();
         let mut missing = Vec::new();
+        let mut resolved = Vec::new();
+        for path in questions.targets {
+            let behind = resolve(root, &path)?;
+            let standing = stand(root, &behind, &mut missing)?;
+            standings.push((behind.clone(), standing));
+            resolved.push((path, behind));
+        }
         for path in questions.directories {
             let standing = stand(root, &path, &mut missing)?;
             standings.push((path, standing));
@@ -77,6 +88,7 @@ impl Survey {
         };
         Ok(Self {
             standings,
+            resolved,
             passwd: read("passwd")?,
             group: read("group")?,
         })
@@ -90,6 +102,15 @@ impl Survey {
                 *standing = Standing::Empty;
             }
         }
+    }
+
+    /// The target `path` behind all links. One that was not asked for is taken as it is.
+    #[must_use]
+    pub fn resolved<'a>(&'a self, path: &'a Path) -> &'a Path {
+        self.resolved
+            .iter()
+            .find(|(asked, _)| asked == path)
+            .map_or(path, |(_, behind)| behind)
     }
 
     /// What is at `path`. A path that was not asked for counts as taken.
@@ -135,6 +156,41 @@ fn stand(root: &Path, path: &Path, missing: &mut Vec<PathBuf>) -> Result<Standin
 
 fn is_plain(component: Component<'_>) -> bool {
     matches!(component, Component::RootDir | Component::Normal(_))
+}
+
+/// Most links on the way to something, as for the kernel: path_resolution(7).
+const MOST_LINKS: usize = 40;
+
+/// `path` behind all symbolic links of the tree below `root`, to which `..` and absolute links lead at most: what chroot(2) would
+/// make of it. What is missing has no links.
+fn resolve(root: &Path, path: &Path) -> Result<PathBuf, SurveyError> {
+    let (mut place, mut links) = (PathBuf::from("/"), 0);
+    let mut left = path.to_owned();
+    loop {
+        let mut parts = left.components();
+        let Some(part) = parts.next() else { return Ok(place) };
+        let mut rest = parts.as_path().to_owned();
+        match part {
+            Component::ParentDir => _ = place.pop(),
+            Component::Normal(name) => {
+                place.push(name);
+                let here = inside(root, &place);
+                // An error: no link, not there, or not to be seen. Whoever mounts there will find out.
+                if let Ok(target) = fs::read_link(&here) {
+                    links += 1;
+                    if links > MOST_LINKS {
+                        let errno = Errno::ELOOP;
+                        return Err(SurveyError { path: here, errno });
+                    }
+                    place.pop();
+                    rest = target.join(rest);
+                }
+            }
+            Component::RootDir => place = "/".into(),
+            Component::CurDir | Component::Prefix(_) => {}
+        }
+        left = rest;
+    }
 }
 
 fn inside(root: &Path, path: &Path) -> PathBuf {
@@ -254,6 +310,7 @@ mod tests {
                 Questions {
                     directories,
                     contents,
+                    targets: Vec::new(),
                     names,
                 },
             )
@@ -277,5 +334,38 @@ mod tests {
         assert_eq!(survey.passwd.as_deref(), Some(&b"root:x:0:0::/:\n"[..]));
         assert_eq!(survey.group, None, "a link is not followed");
         fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn links_lead_nowhere_but_into_the_tree() {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = scratch.path().join("root");
+        fs::create_dir_all(root.join("run")).unwrap();
+        fs::create_dir_all(root.join("usr/lib")).unwrap();
+        for (target, link) in [
+            ("/run", "var"),
+            ("usr/lib", "lib"),
+            ("../../../../run", "usr/up"),
+            ("/etc/passwd", "absolute"),
+            ("loop", "loop"),
+            ("/absolute", "usr/twice"),
+        ] {
+            symlink(target, root.join(link)).unwrap();
+        }
+        for (path, expected) in [
+            ("/run/x", Some("/run/x")),
+            ("/var/x/y", Some("/run/x/y")),
+            ("/lib/a", Some("/usr/lib/a")),
+            ("/usr/up/x", Some("/run/x")),
+            ("/lib/../up", Some("/run")),
+            ("/absolute", Some("/etc/passwd")),
+            ("/usr/twice", Some("/etc/passwd")),
+            ("/missing/../run", Some("/run")),
+            ("/", Some("/")),
+            ("/loop/x", None),
+        ] {
+            let found = resolve(&root, Path::new(path)).ok();
+            assert_eq!(found.as_deref(), expected.map(Path::new), "{path}");
+        }
     }
 }

@@ -21,6 +21,9 @@ use crate::limits;
 /// Directories on the way to something are made with this mode.
 const PARENT_MODE: u32 = 0o755;
 
+/// What [`Tree::point`] wants.
+pub(super) const NO_POINT: &str = "mount on";
+
 /// A directory and what is below it.
 #[derive(Debug)]
 pub(crate) struct Tree {
@@ -108,6 +111,34 @@ impl Tree {
             place.remove().map_err(|errno| TreeError::new("replace", path, errno))?;
         }
         self.make(&place, mode, relative(path))
+    }
+
+    /// Makes a place to mount a directory or a file on, unless there is one. Without `make` there has to be.
+    pub(crate) fn point(&mut self, path: &Path, directory: bool, make: bool) -> Result<(), TreeError> {
+        let failed = |errno| TreeError::new(NO_POINT, path, errno);
+        if !make {
+            let parent = path.parent().map_or(Path::new(""), relative);
+            let opened = walk(self.root.try_clone().map_err(|error| failed(errno(&error)))?, parent).map_err(failed)?;
+            self.last = Some((parent.to_owned(), Rc::new(opened)));
+        }
+        let place = self.place(path)?;
+        match place.stat() {
+            Ok(stat) if is_directory(&stat) && !directory => Err(failed(Errno::EISDIR)),
+            Ok(stat) if !is_directory(&stat) && (directory || is_link(&stat)) => Err(failed(Errno::ENOTDIR)),
+            Ok(_) => Ok(()),
+            Err(Errno::ENOENT) if make && directory => self.make(&place, PARENT_MODE, relative(path)),
+            Err(Errno::ENOENT) if make => place.create(0o644).map(drop).map_err(failed),
+            Err(errno) => Err(failed(errno)),
+        }
+    }
+
+    /// Gives the directory `path` to another user.
+    pub(crate) fn own(&mut self, path: &Path, uid: u32, gid: u32) -> Result<(), TreeError> {
+        let place = self.place(path)?;
+        let (user, group) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+        fchownat(&place.parent, place.name.as_os_str(), user, group, flags)
+            .map_err(|errno| TreeError::new("give to the program's user", path, errno))
     }
 
     /// Makes the regular file `path` in place of whatever has that name.
@@ -261,6 +292,22 @@ fn relative(path: &Path) -> &Path {
     path.strip_prefix("/").unwrap_or(path)
 }
 
+/// What is at `path` below the directory `root`; a symbolic link on the way, or there, is an error.
+pub(crate) fn open_beneath(root: &Path, path: &Path) -> Result<OwnedFd, Errno> {
+    walk(open(root, place_flags(), Mode::empty())?, relative(path))
+}
+
+fn walk(from: OwnedFd, path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let found = path
+        .iter()
+        .try_fold(from, |parent, name| openat(&parent, name, flags, Mode::empty()))?;
+    match is_link(&stat::fstat(&found)?) {
+        true => Err(Errno::ELOOP),
+        false => Ok(found),
+    }
+}
+
 fn open_root(path: &Path) -> Result<OwnedFd, TreeError> {
     open(path, place_flags(), Mode::empty()).map_err(|errno| TreeError::new("open", path, errno))
 }
@@ -272,6 +319,10 @@ fn place_flags() -> OFlag {
 
 fn permissions(mode: u32) -> Mode {
     Mode::from_bits_truncate(mode)
+}
+
+fn is_link(stat: &FileStat) -> bool {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFLNK
 }
 
 fn is_directory(stat: &FileStat) -> bool {

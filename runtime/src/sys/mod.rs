@@ -7,6 +7,7 @@ pub mod disposition;
 pub mod keyring;
 pub mod loop_device;
 pub mod mount_attribute;
+pub mod network;
 pub mod process;
 pub mod seccomp;
 pub mod signal_mask;

@@ -35,6 +35,7 @@ use crate::error::{Error, errno};
 use crate::exit::End;
 use crate::host::Shared;
 use crate::job::Job;
+use crate::root::op::{Bind, BindKind};
 use crate::run::{directory_job, supervise};
 use crate::verify::Verified;
 
@@ -78,7 +79,13 @@ pub fn trace_directory(
     let (log, own) = log()?;
     let tracer = Tracer::new(log, options.until).map_err(failed("make a socket"))?;
     let mut job = directory_job(root, process, isolation, Vec::new(), control)?;
-    job.binds = options.binds;
+    let bind = |Shared { path, source }| Bind {
+        source,
+        path,
+        kind: BindKind::Shared,
+        optional: false,
+    };
+    job.binds = options.binds.into_iter().map(bind).collect();
     let end = supervise(job, Some(tracer)).unwrap_or_else(End::Failed);
     let events = read_events(own)?;
     Ok(Traced { end, events })

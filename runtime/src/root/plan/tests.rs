@@ -1,24 +1,53 @@
 //! What is made of which root file system.
 
+use std::sync::LazyLock;
+
 use super::*;
+use crate::host::Shared;
+use crate::options::Name;
 use crate::root::tests::{facts, survey};
 
-fn planned(host: &Facts, contain: bool, cwd: Option<&str>, held: &[(&str, Standing)]) -> Plan {
-    let inputs = Inputs {
+static NOTHING_CHOSEN: LazyLock<Contract> = LazyLock::new(Contract::default);
+
+pub(super) fn inputs(host: &Facts, contain: bool) -> Inputs<'_> {
+    Inputs {
         host,
         contain,
-        cwd: cwd.map(Path::new),
+        shares: if contain { Shares::NONE } else { Shares::default() },
+        cwd: None,
         binds: &[],
-        contract: &Contract::default(),
+        contract: &NOTHING_CHOSEN,
+        cgroups: &[],
+        runtime_directory: None,
+        network: true,
+        read_only: false,
+        user: None,
         names: true,
-    };
-    let Questions {
-        directories, contents, ..
-    } = questions(inputs);
-    plan(inputs, &survey(&[directories, contents].concat(), held))
+    }
 }
 
-const WHOLE: &[(&str, Standing)] = &[
+pub(super) fn made(inputs: Inputs<'_>, held: &[(&str, Standing)]) -> Plan {
+    let Questions {
+        directories,
+        contents,
+        targets,
+        ..
+    } = questions(inputs);
+    plan(inputs, &survey(&[directories, contents, targets].concat(), held)).unwrap()
+}
+
+fn planned(host: &Facts, contain: bool, cwd: Option<&str>, held: &[(&str, Standing)]) -> Plan {
+    let cwd = cwd.map(Path::new);
+    made(
+        Inputs {
+            cwd,
+            ..inputs(host, contain)
+        },
+        held,
+    )
+}
+
+pub(super) const WHOLE: &[(&str, Standing)] = &[
     ("/proc", Standing::Directory),
     ("/sys", Standing::Directory),
     ("/dev", Standing::Directory),
@@ -27,7 +56,7 @@ const WHOLE: &[(&str, Standing)] = &[
     ("/etc", Standing::Directory),
 ];
 
-fn ada() -> Facts {
+pub(super) fn ada() -> Facts {
     Facts {
         home: Some(Shared {
             path: "/home/ada".into(),
@@ -90,15 +119,7 @@ fn root_has_a_name_where_there_are_names() {
         (&group_alone, all, true, all),
         (&facts(), all, true, all),
     ] {
-        let inputs = Inputs {
-            host,
-            contain: true,
-            cwd: None,
-            binds: &[],
-            contract: &Contract::default(),
-            names: true,
-        };
-        assert_eq!(questions(inputs).names, read, "{}:{}", host.uid, host.gid);
+        assert_eq!(questions(inputs(host, true)).names, read, "{}:{}", host.uid, host.gid);
         let files: Vec<_> = held.iter().map(|path| (*path, Standing::Other)).collect();
         let plan = planned(host, true, None, &[WHOLE, &files].concat());
         let names = plan.layer.iter().filter_map(|entry| match entry {
@@ -187,32 +208,108 @@ fn a_closed_box_shares_nothing() {
 }
 
 #[test]
-fn what_the_caller_names_is_bound_unless_it_is_seen_already() {
-    let same = |path: &str| Shared {
-        path: path.into(),
-        source: path.into(),
+fn a_root_that_is_read_only_keeps_places_to_write() {
+    let host = facts();
+    let plan = made(
+        Inputs {
+            read_only: true,
+            ..inputs(&host, false)
+        },
+        WHOLE,
+    );
+    assert_eq!(plan.sealed, ["/dev", "/"]);
+    assert_eq!(planned(&host, false, None, WHOLE).sealed, [""; 0]);
+    let own = |path: &str| {
+        plan.mounts
+            .iter()
+            .any(|op| matches!(op, Op::Mount { .. }) && op.path() == Path::new(path))
     };
-    let binds = [same("/data"), same("/home/ada/work"), same("/etc")];
-    for (contain, expected) in [
-        (false, &["/home/ada", "/data", "/etc"][..]),
-        (true, &["/data", "/home/ada/work", "/etc"]),
-    ] {
-        let host = ada();
+    assert!(["/tmp", "/run", "/dev/shm", "/dev/pts"].into_iter().all(own));
+}
+
+#[test]
+fn without_the_hosts_network_its_devices_are_not_seen() {
+    let host = facts();
+    for network in [true, false] {
         let inputs = Inputs {
-            host: &host,
-            contain,
-            cwd: None,
-            binds: &binds,
-            contract: &Contract::default(),
-            names: true,
+            network,
+            ..inputs(&host, false)
         };
-        let Questions {
-            directories, contents, ..
-        } = questions(inputs);
-        let plan = plan(inputs, &survey(&[directories, contents].concat(), WHOLE));
-        assert_eq!(bound(&plan, BindKind::Shared), expected);
-        let is_optional = |op: &Op| matches!(op, Op::Bind(bind) if bind.path == Path::new("/data") && bind.optional);
-        assert!(!plan.mounts.iter().any(is_optional));
+        let is_fresh = |op: &Op| {
+            let system = System::Sys;
+            matches!(op, Op::Mount { system: found, .. } if *found == system)
+        };
+        assert_eq!(made(inputs, WHOLE).mounts.iter().any(is_fresh), !network);
+    }
+}
+
+#[test]
+fn the_runtime_directory_is_the_users() {
+    let asked = UserOption {
+        user: Name::Id(7),
+        group: Some(Name::Id(8)),
+    };
+    let path = Path::new("/run/user/7");
+    let own = Op::Own {
+        path: path.into(),
+        uid: 7,
+        gid: 8,
+    };
+    for (privileged, user, is_given) in [
+        (true, Some(&asked), true),
+        (true, None, false),
+        // Whose user namespace has but one user.
+        (false, Some(&asked), false),
+    ] {
+        let host = Facts { privileged, ..facts() };
+        let inputs = Inputs {
+            user,
+            runtime_directory: Some(path),
+            ..inputs(&host, false)
+        };
+        let mounts = made(inputs, WHOLE).mounts;
+        let made = |op: &Op| matches!(op, Op::Make(Entry::Directory { path: found, mode: 0o700 }) if found == path);
+        let at = mounts.iter().position(made);
+        let given = mounts.iter().position(|op| *op == own);
+        assert!(at.is_some(), "{privileged}");
+        assert_eq!(given, at.filter(|_| is_given).map(|at| at + 1), "{privileged}");
+    }
+}
+
+#[test]
+fn another_user_has_another_home() {
+    let asked = UserOption {
+        user: Name::Id(7),
+        group: None,
+    };
+    for (contain, privileged, home) in [
+        (false, false, "/home/ada"),
+        (true, false, "/tmp"),
+        (false, true, "/"),
+        (true, true, "/"),
+    ] {
+        let host = Facts { privileged, ..facts() };
+        let plan = made(
+            Inputs {
+                user: Some(&asked),
+                ..inputs(&host, contain)
+            },
+            WHOLE,
+        );
+        assert_eq!(
+            (plan.home.to_str(), plan.identity.account.uid),
+            (Some(home), 7),
+            "{contain} {privileged}"
+        );
+        let line = format!("user:x:7:7::{home}:/bin/sh\n");
+        let passwd = plan.layer.iter().find_map(|entry| match entry {
+            Entry::File { path, contents } if path == Path::new("/etc/passwd") => Some(contents),
+            _ => None,
+        });
+        assert_eq!(
+            passwd.map(|contents| String::from_utf8_lossy(contents)).as_deref(),
+            Some(line.as_str())
+        );
     }
 }
 

@@ -1,0 +1,339 @@
+//! Limits of memory, processors and processes, which cgroups(7) hold: made before the app, in a cgroup of our own that only the
+//! app and its children are in, and taken away at the end.
+//!
+//! Where a hierarchy is of version 1, that is a child of the caller's cgroup. In one of version 2 a cgroup with processes cannot have
+//! children with limits, so it is a child of the nearest cgroup above that the caller may change: as systemd's user manager
+//! delegates them.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use crate::confine::status::{Degree, Layer};
+use crate::debug::Trace;
+use crate::options::Limits;
+use crate::root::op::{Bind, BindKind};
+
+mod hierarchy;
+mod leaf;
+mod setting;
+
+use hierarchy::Hierarchy;
+use leaf::Leaf;
+
+/// The cgroups of a run, one in each hierarchy that is needed.
+#[derive(Debug, Default)]
+pub(crate) struct Cgroups {
+    leaves: Vec<Leaf>,
+    hierarchies: Vec<Hierarchy>,
+    degrees: Vec<(Layer, Degree)>,
+}
+
+impl Cgroups {
+    /// Makes those that `limits` need. `seen`: the app is to see its own alone.
+    ///
+    /// # Errors
+    /// A limit that cannot be had, unless it is optional.
+    pub(crate) fn make(limits: Limits, seen: bool, trace: Trace) -> Result<Self, CgroupError> {
+        let mut cgroups = Self::default();
+        if !limits.any() && !seen {
+            return Ok(cgroups);
+        }
+        // Without proc(5) none is to be seen.
+        let read = |path: &str| fs::read(path).unwrap_or_default();
+        let hierarchies = hierarchy::hierarchies(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
+        let controllers = setting::controllers(limits);
+        for (at, hierarchy) in hierarchies.iter().enumerate() {
+            let mut wanted = Vec::new();
+            for controller in &controllers {
+                if hierarchy::of_controller(&hierarchies, controller) == Some(at) {
+                    wanted.push(*controller);
+                }
+            }
+            if !wanted.is_empty() {
+                cgroups.add(hierarchy, &wanted, limits, trace)?;
+            }
+        }
+        for controller in controllers {
+            if hierarchy::of_controller(&hierarchies, controller).is_none() {
+                cgroups.miss(controller, limits, &CgroupError::Missing { controller }, trace)?;
+            }
+        }
+        cgroups.hierarchies = hierarchies;
+        Ok(cgroups)
+    }
+
+    /// How far each of the limits holds that were asked for.
+    pub(crate) fn degrees(&self) -> &[(Layer, Degree)] {
+        &self.degrees
+    }
+
+    /// Makes a cgroup that has all of the `wanted` controllers, or if they are optional some.
+    fn add(
+        &mut self,
+        hierarchy: &Hierarchy,
+        wanted: &[&'static str],
+        limits: Limits,
+        trace: Trace,
+    ) -> Result<(), CgroupError> {
+        let mut first = None;
+        let mut held = Vec::new();
+        for parent in parents(hierarchy) {
+            let usable = usable(&parent, wanted, hierarchy.unified, &mut first);
+            if usable.is_empty() || (usable.len() < wanted.len() && !limits.optional) {
+                continue;
+            }
+            match Leaf::make(&parent, &usable, limits, hierarchy.unified) {
+                Ok(leaf) => {
+                    for controller in &usable {
+                        self.degrees.push((layer(controller), leaf.degree(controller)));
+                    }
+                    self.leaves.push(leaf);
+                    held = usable;
+                    break;
+                }
+                Err((path, errno)) => {
+                    let controller = wanted.first().copied().unwrap_or_default();
+                    _ = first.get_or_insert(CgroupError::system(controller, &path, errno));
+                }
+            }
+        }
+        for controller in wanted {
+            if !held.contains(controller) {
+                let missing = CgroupError::Missing { controller };
+                self.miss(controller, limits, first.as_ref().unwrap_or(&missing), trace)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on without a limit, or not.
+    fn miss(
+        &mut self,
+        controller: &'static str,
+        limits: Limits,
+        error: &CgroupError,
+        trace: Trace,
+    ) -> Result<(), CgroupError> {
+        if !limits.optional {
+            return Err(error.clone());
+        }
+        trace.say(format_args!("{error}"));
+        self.degrees
+            .push((layer(controller), Degree::None(error.to_string().into())));
+        Ok(())
+    }
+
+    /// Moves this process into them.
+    ///
+    /// # Errors
+    /// The first that would not take it.
+    pub(crate) fn enter(&self) -> Result<(), CgroupError> {
+        for leaf in &self.leaves {
+            leaf.enter()
+                .map_err(|errno| CgroupError::system("processes", leaf.directory(), errno))?;
+        }
+        Ok(())
+    }
+
+    /// What shows the app its cgroup in the place of all.
+    pub(crate) fn binds(&self) -> Vec<Bind> {
+        let mut binds = Vec::new();
+        for Hierarchy { point, own, .. } in &self.hierarchies {
+            let leaf = self.leaves.iter().find(|leaf| leaf.directory().starts_with(point));
+            if point.starts_with("/sys") {
+                binds.push(Bind {
+                    source: leaf.map_or(own.as_path(), Leaf::directory).to_owned(),
+                    path: point.clone(),
+                    kind: BindKind::ReadOnly,
+                    optional: true,
+                });
+            }
+        }
+        binds
+    }
+}
+
+/// What a limit is called in the status.
+fn layer(controller: &str) -> Layer {
+    match controller {
+        "memory" => Layer::Memory,
+        "pids" => Layer::Pids,
+        _ => Layer::Cpus,
+    }
+}
+
+/// Cgroups that may become the parent of ours, best first.
+fn parents(hierarchy: &Hierarchy) -> Vec<PathBuf> {
+    let mut parents = vec![hierarchy.own.clone()];
+    let mut path = hierarchy.own.as_path();
+    while hierarchy.unified
+        && path != hierarchy.point
+        && let Some(parent) = path.parent()
+    {
+        parents.push(parent.to_owned());
+        path = parent;
+    }
+    parents
+}
+
+/// Which of the controllers children of `parent` have. In version 2 they are given to them, where that is allowed.
+fn usable(parent: &Path, wanted: &[&'static str], unified: bool, first: &mut Option<CgroupError>) -> Vec<&'static str> {
+    if !unified {
+        return wanted.to_vec();
+    }
+    let subtree = parent.join("cgroup.subtree_control");
+    let given = fs::read(&subtree).unwrap_or_default();
+    let mut usable = Vec::new();
+    for controller in wanted {
+        if given
+            .split(u8::is_ascii_whitespace)
+            .any(|given| given == controller.as_bytes())
+        {
+            usable.push(*controller);
+            continue;
+        }
+        match leaf::write(&subtree, &format!("+{controller}")) {
+            Ok(()) => usable.push(*controller),
+            Err(errno) => _ = first.get_or_insert(CgroupError::system(controller, &subtree, errno)),
+        }
+    }
+    usable
+}
+
+/// A limit that cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CgroupError {
+    /// No hierarchy with its controller is mounted.
+    Missing {
+        /// As the kernel calls it.
+        controller: &'static str,
+    },
+    /// The kernel refuses.
+    System {
+        /// As the kernel calls it.
+        controller: &'static str,
+        /// What was made or written.
+        path: PathBuf,
+        /// Why not.
+        errno: Errno,
+    },
+}
+
+impl CgroupError {
+    fn system(controller: &'static str, path: &Path, errno: Errno) -> Self {
+        let path = path.to_owned();
+        Self::System {
+            controller,
+            path,
+            errno,
+        }
+    }
+
+    /// What to try.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(
+            "start it where a cgroup is delegated to you, as by `systemd-run --user --scope`, or as root; with limits-optional \
+             it starts without the limit"
+                .into(),
+        )
+    }
+}
+
+impl fmt::Display for CgroupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { controller } => write!(
+                f,
+                "limit {controller}: no cgroup hierarchy with this controller is to be seen"
+            ),
+            Self::System {
+                controller,
+                path,
+                errno,
+            } => {
+                write!(f, "limit {controller}: write {}: {}", path.display(), errno.desc())
+            }
+        }
+    }
+}
+
+impl std::error::Error for CgroupError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_version_2_the_nearest_cgroup_that_gives_controllers_on_is_the_parent() {
+        let top = tempfile::tempdir().unwrap();
+        let cgroup = "0::/user.slice/app.slice/run.scope\n";
+        let mountinfo = format!("25 1 0:22 / {} rw - cgroup2 cgroup2 rw\n", top.path().display());
+        let found = hierarchy::hierarchies(cgroup.as_bytes(), mountinfo.as_bytes());
+        let parents = parents(&found[hierarchy::of_controller(&found, "memory").unwrap()]);
+        let names = [
+            "user.slice/app.slice/run.scope",
+            "user.slice/app.slice",
+            "user.slice",
+            "",
+        ];
+        assert_eq!(
+            parents,
+            names.map(|name| top.path().join(name).components().collect::<PathBuf>())
+        );
+        fs::create_dir_all(&parents[0]).unwrap();
+        fs::write(parents[1].join("cgroup.subtree_control"), "memory pids\n").unwrap();
+        let mut first = None;
+        assert_eq!(usable(&parents[0], &["memory"], true, &mut first), [""; 0]);
+        assert!(
+            matches!(
+                &first,
+                Some(CgroupError::System {
+                    errno: Errno::ENOENT,
+                    ..
+                })
+            ),
+            "{first:?}"
+        );
+        assert_eq!(
+            usable(&parents[1], &["memory", "pids"], true, &mut first),
+            ["memory", "pids"]
+        );
+        // Written to a file of the kernel's, it would be given on from now.
+        assert_eq!(usable(&parents[1], &["cpu"], true, &mut first), ["cpu"]);
+        assert!(
+            fs::read_to_string(parents[1].join("cgroup.subtree_control"))
+                .unwrap()
+                .starts_with("+cpu")
+        );
+        assert_eq!(
+            usable(&parents[0], &["memory"], false, &mut first),
+            ["memory"],
+            "version 1 asks nobody"
+        );
+    }
+
+    #[test]
+    fn a_limit_that_is_not_there_is_an_error_unless_it_is_optional() {
+        for optional in [true, false] {
+            let limits = Limits {
+                optional,
+                ..Limits::default()
+            };
+            let mut cgroups = Cgroups::default();
+            let error = CgroupError::Missing { controller: "cpu" };
+            let missed = cgroups.miss("cpu", limits, &error, Trace::default());
+            assert_eq!(missed.is_ok(), optional);
+            let degrees: Vec<_> = cgroups
+                .degrees()
+                .iter()
+                .map(|(layer, degree)| (*layer, degree.name()))
+                .collect();
+            let expected: &[_] = if optional { &[(Layer::Cpus, "none")] } else { &[] };
+            assert_eq!(degrees, expected);
+        }
+    }
+}

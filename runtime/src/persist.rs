@@ -1,0 +1,236 @@
+//! A directory of the host that keeps what a program writes to its root, for the next start.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::mount::MsFlags;
+use nix::sys::stat::{Mode, fstat};
+use nix::unistd::{geteuid, mkdir};
+
+use crate::directory;
+use crate::error::errno;
+use crate::root::apply;
+use crate::root::mounting;
+use crate::root::overlay::{Layers, overlay};
+use crate::root::pivot::HOST;
+use crate::root::tree::TreeError;
+use crate::session::at_home;
+
+/// The file that says of which image the layer is.
+const IMAGE: &str = "image";
+/// The directories of the overlay.
+const UPPER: &str = "upper";
+const WORK: &str = "work";
+
+/// A directory with the upper layer of an overlay: the caller's, and nobody else's for as long as this and its copies in forked processes
+/// live, flock(2).
+#[derive(Debug)]
+pub(crate) struct Upper {
+    /// Where it is: no component is a symbolic link.
+    pub(crate) directory: PathBuf,
+    /// Nothing was kept before.
+    pub(crate) fresh: bool,
+    _lock: File,
+}
+
+impl Upper {
+    /// Takes `directory` for a layer over `image`, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// See [`PersistError`].
+    pub(crate) fn open(directory: &Path, home: Option<&OsStr>, image: &str) -> Result<Self, PersistError> {
+        let path = at_home(directory, home).ok_or(Why::System(Errno::ENOENT));
+        path.and_then(|path| Self::take(&path, image))
+            .map_err(|why| PersistError {
+                directory: directory.to_owned(),
+                why,
+            })
+    }
+
+    fn take(path: &Path, image: &str) -> Result<Self, Why> {
+        make(path)?;
+        let directory = fs::canonicalize(path).map_err(|error| errno(&error))?;
+        let lock = directory::lock(&directory)?;
+        let known = fstat(&lock)?;
+        if known.st_uid != geteuid().as_raw() || known.st_mode & 0o022 != 0 {
+            return Err(Why::Foreign);
+        }
+        match fs::read(directory.join(IMAGE)).map_err(|error| errno(&error)) {
+            Err(Errno::ENOENT) if directory::names(&directory)?.is_empty() => {
+                fs::write(directory.join(IMAGE), image).map_err(|error| errno(&error))?;
+            }
+            Err(Errno::ENOENT) => return Err(Why::Taken),
+            noted if noted.as_deref() == Ok(image.as_bytes()) => {}
+            noted => return Err(noted.map_or_else(Why::System, |_| Why::Other)),
+        }
+        let fresh = make(&directory.join(UPPER))?;
+        make(&directory.join(WORK))?;
+        Ok(Self {
+            directory,
+            fresh,
+            _lock: lock,
+        })
+    }
+
+    /// Mounts it over `layers` on `target`, whose own upper layer lies below it then: what is made for this run is not kept.
+    pub(crate) fn overlay(&self, layers: Layers<'_>, target: &Path, in_user_namespace: bool) -> Result<(), UpperError> {
+        // Of a name that an overlay takes, whatever the directory is called.
+        let here = layers.work.with_file_name("kept");
+        let (upper, work) = (here.join(UPPER), here.join(WORK));
+        mkdir(&here, Mode::S_IRWXU).map_err(UpperError::Bind)?;
+        let source = Path::new(HOST).join(self.directory.strip_prefix("/").unwrap_or(&self.directory));
+        mounting::bind(&source, &here, MsFlags::empty()).map_err(UpperError::Bind)?;
+        if self.fresh {
+            apply::make_layer(&[], &upper, layers.lower).map_err(UpperError::Layer)?;
+        }
+        let layers = Layers {
+            lower: layers.lower,
+            between: Some(layers.upper),
+            upper: &upper,
+            work: &work,
+        };
+        overlay(layers, target, in_user_namespace).map_err(UpperError::Overlay)
+    }
+}
+
+/// Why a layer that is kept cannot be mounted.
+#[derive(Debug)]
+pub(crate) enum UpperError {
+    Bind(Errno),
+    Layer(TreeError),
+    Overlay(Errno),
+}
+
+/// Makes a directory for nobody but the caller; whether there was none.
+fn make(path: &Path) -> Result<bool, Errno> {
+    match mkdir(path, Mode::S_IRWXU) {
+        Err(Errno::EEXIST) => Ok(false),
+        result => result.map(|()| true),
+    }
+}
+
+impl fmt::Display for UpperError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind(errno) => write!(f, "bind the directory that keeps what is written: {}", errno.desc()),
+            Self::Layer(error) => error.fmt(f),
+            Self::Overlay(errno) => write!(f, "mount the layer that is kept on the image: {}", errno.desc()),
+        }
+    }
+}
+
+/// A directory that cannot keep a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersistError {
+    /// As it was named.
+    pub directory: PathBuf,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a directory cannot keep a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The system says so.
+    System(Errno),
+    /// It is somebody else's, or others may write to it.
+    Foreign,
+    /// Another run has it.
+    Busy,
+    /// It keeps a layer over another image.
+    Other,
+    /// There are other things in it.
+    Taken,
+}
+
+impl Why {
+    /// In words, and what to try.
+    fn told(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::System(errno) => (errno.desc(), None),
+            Self::Foreign => (
+                "it is not the caller's alone",
+                Some("take a directory of your own that only you may write to"),
+            ),
+            Self::Busy => (
+                "another run has it",
+                Some("wait for its end, or take another directory"),
+            ),
+            Self::Other => (
+                "it keeps what was written over another image",
+                Some("take another directory: a layer means nothing over another image"),
+            ),
+            Self::Taken => (
+                "there are other things in it",
+                Some("take an empty directory, or one that is not there yet"),
+            ),
+        }
+    }
+}
+
+impl From<Errno> for Why {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::EWOULDBLOCK => Self::Busy,
+            errno => Self::System(errno),
+        }
+    }
+}
+
+impl PersistError {
+    /// What to try.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.why.told().1.map(str::to_owned)
+    }
+}
+
+impl fmt::Display for PersistError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (directory, (why, _)) = (self.directory.display(), self.why.told());
+        write!(f, "keep what is written in {directory}: {why}")
+    }
+}
+
+impl std::error::Error for PersistError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_for_one_image_and_one_run() {
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = scratch.path().join("kept");
+        let open = |image| Upper::open(&directory, None, image).map_err(|error| error.why);
+        let first = open("a").unwrap();
+        assert!(first.fresh);
+        assert_eq!(open("a").unwrap_err(), Why::Busy);
+        drop(first);
+        assert!(!open("a").unwrap().fresh);
+        assert_eq!(open("b").unwrap_err(), Why::Other);
+        fs::remove_dir(directory.join(WORK)).unwrap();
+        fs::remove_dir(directory.join(UPPER)).unwrap();
+        assert!(open("a").unwrap().fresh, "it had been interrupted");
+        fs::remove_file(directory.join(IMAGE)).unwrap();
+        assert_eq!(open("b").unwrap_err(), Why::Taken);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "nothing is changed");
+    }
+
+    #[test]
+    fn others_may_not_write_to_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = scratch.path().join("open");
+        fs::create_dir(&directory).unwrap();
+        fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+        assert_eq!(Upper::open(&directory, None, "a").unwrap_err().why, Why::Foreign);
+        let below = scratch.path().join("no/such");
+        assert_eq!(
+            Upper::open(&below, None, "a").unwrap_err().why,
+            Why::System(Errno::ENOENT)
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! What the app may use: its cgroups and processors, and what it sees of them. Made by the monitor, entered by the app's process as long as
+//! that has the rights.
+
+use std::fmt;
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
+use nix::unistd::Pid;
+
+use crate::cgroup::{CgroupError, Cgroups};
+use crate::confine::status::{Degree, Layer, Status};
+use crate::debug::Trace;
+use crate::options::{CpuMask, Options};
+use crate::root::op::Bind;
+
+/// What was asked for and had.
+#[derive(Debug, Default)]
+pub(crate) struct Resources {
+    cgroups: Cgroups,
+    cpus: Option<CpuMask>,
+    /// A cgroup namespace for the app, whose root is its own cgroup.
+    own_namespace: bool,
+}
+
+impl Resources {
+    /// Makes what `options` ask for.
+    ///
+    /// # Errors
+    /// A limit that cannot be had, unless it is optional.
+    pub(crate) fn make(options: &Options, trace: Trace) -> Result<Self, CgroupError> {
+        let own_namespace = options.cgroup_namespace;
+        Ok(Self {
+            cgroups: Cgroups::make(options.limits, own_namespace, trace)?,
+            cpus: options.cpu_mask.clone(),
+            own_namespace,
+        })
+    }
+
+    /// What shows the app its cgroups in the place of all, where that is asked for.
+    pub(crate) fn binds(&self) -> Vec<Bind> {
+        match self.own_namespace {
+            true => self.cgroups.binds(),
+            false => Vec::new(),
+        }
+    }
+
+    /// Notes how far the limits hold. What could not be had without stopping the start is said so.
+    pub(crate) fn note(&self, status: &mut Status) {
+        for (layer, degree) in self.cgroups.degrees() {
+            status.note(*layer, degree.clone());
+        }
+        if self.own_namespace {
+            status.note(Layer::Cgroup, Degree::Full("its own".into()));
+        }
+    }
+
+    /// Moves this process there.
+    ///
+    /// # Errors
+    /// See [`ResourceError`].
+    pub(crate) fn enter(&self) -> Result<(), ResourceError> {
+        self.cgroups.enter().map_err(ResourceError::Cgroup)?;
+        if let Some(CpuMask(numbers)) = &self.cpus {
+            let mut set = CpuSet::new();
+            let chosen = numbers.iter().try_for_each(|&number| {
+                let number = usize::try_from(number).map_err(|_| Errno::EINVAL)?;
+                set.set(number)
+            });
+            let chosen = chosen.and_then(|()| sched_setaffinity(Pid::from_raw(0), &set));
+            chosen.map_err(ResourceError::Cpus)?;
+        }
+        if self.own_namespace {
+            unshare(CloneFlags::CLONE_NEWCGROUP).map_err(ResourceError::Namespace)?;
+        }
+        Ok(())
+    }
+}
+
+/// The app's process cannot be where it should.
+#[derive(Debug)]
+pub(crate) enum ResourceError {
+    Cgroup(CgroupError),
+    Cpus(Errno),
+    Namespace(Errno),
+}
+
+impl ResourceError {
+    /// What to try.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cgroup(error) => error.hint(),
+            Self::Cpus(Errno::EINVAL) => {
+                Some("none of these processors may be used: see Cpus_allowed_list in /proc/self/status".into())
+            }
+            Self::Cpus(_) | Self::Namespace(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for ResourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cgroup(error) => error.fmt(f),
+            Self::Cpus(errno) => write!(f, "choose the processors: {}", errno.desc()),
+            Self::Namespace(errno) => write!(f, "make a cgroup namespace: {}", errno.desc()),
+        }
+    }
+}
