@@ -4,7 +4,7 @@ use crate::{
     Bundle, Command, NEEDS, Place, Polecat, Scratch, Value, everywhere, exec, fs, line, pack, root, skip, text,
 };
 
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 17] = [
     "user",
     "mount",
     "pid",
@@ -13,6 +13,9 @@ const LAYERS: [&str; 14] = [
     "net",
     "cgroup",
     "time",
+    "memory",
+    "cpus",
+    "pids",
     "root",
     "capabilities",
     "no_new_privs",

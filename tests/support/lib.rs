@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bundle;
+pub mod cgroups;
 pub mod escapes;
 pub mod exec;
 pub mod format;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use crate::cgroups;
 use crate::place::ORDINARY_USER;
 
 /// One thing that not every machine has.
@@ -21,6 +22,8 @@ pub enum Need {
     Loop,
     /// Overlay file systems.
     Overlay,
+    /// Control groups that limits can be set in.
+    Cgroups,
     /// A program in PATH or a system directory.
     Tool(&'static str),
     /// The packer, built: `POLECAT_BIN`.
@@ -44,6 +47,7 @@ impl Need {
             Self::Fuse => "fuse".to_owned(),
             Self::Loop => "loop".to_owned(),
             Self::Overlay => "overlay".to_owned(),
+            Self::Cgroups => "cgroups".to_owned(),
             Self::Tool(name) => format!("tool:{name}"),
             Self::Polecat => "polecat".to_owned(),
             Self::Rootfs => "rootfs".to_owned(),
@@ -64,6 +68,7 @@ impl Need {
             Self::Fuse => (has_fuse(), "/dev/fuse cannot be opened".to_owned()),
             Self::Loop => (has_loop(), "no loop devices, or no squashfs in the kernel".to_owned()),
             Self::Overlay => (has_overlay(), "no overlay file systems".to_owned()),
+            Self::Cgroups => (cgroups::can_be_made(), "no cgroups that can be limited".to_owned()),
             Self::Tool(name) => (find_tool(name).is_some(), format!("no {name}")),
             Self::Polecat => (
                 set_path("POLECAT_BIN").is_some(),
