@@ -349,6 +349,11 @@ pub(crate) enum ClimbError {
 }
 
 impl ClimbError {
+    /// Whether a block could not be vouched for.
+    pub(crate) fn is_unverified(&self) -> bool {
+        self.last().check().is_some()
+    }
+
     pub(crate) fn status(&self) -> u8 {
         self.last().check().map_or(crate::exit::FAILED, server::status_of)
     }

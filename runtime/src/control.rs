@@ -6,7 +6,7 @@ use std::fmt;
 use crate::ladder::Rung;
 use crate::options;
 
-/// Takes one rung of the ladder alone: `loop`, `fuse` or `unpack`.
+/// Takes one rung of the ladder alone: `loop`, `fuse`, `unpack`, `fusermount` or `disk`.
 pub const MOUNT: &str = "POLECAT_MOUNT";
 /// `1`: closed box, as if the bundle had been packed with `--contain`.
 pub const CONTAIN: &str = "POLECAT_CONTAIN";
@@ -58,7 +58,7 @@ fn rung(value: &OsStr) -> Result<Rung, ControlError> {
     known.ok_or_else(|| ControlError {
         variable: MOUNT,
         value: value.to_owned(),
-        expected: "loop, fuse or unpack",
+        expected: "loop, fuse, unpack, fusermount or disk",
     })
 }
 

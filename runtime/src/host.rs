@@ -148,7 +148,8 @@ const BUILDERS: [Capability; 4] = [
     Capability::CAP_FOWNER,
 ];
 
-fn may_build() -> Result<bool, HostError> {
+/// Whether all of that is effective.
+pub(crate) fn may_build() -> Result<bool, HostError> {
     let effective = caps::read(None, CapSet::Effective).map_err(|error| HostError::Capabilities {
         text: error.to_string(),
     })?;
@@ -207,8 +208,8 @@ fn description() -> Option<(String, Vec<u8>)> {
     None
 }
 
-/// The file behind `path`, links followed.
-fn read_short(path: &Path) -> io::Result<Vec<u8>> {
+/// The file behind `path`, links followed, as far as it is no longer than a configuration file should be.
+pub(crate) fn read_short(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
     read_up_to(file, length)

@@ -1,6 +1,7 @@
 //! What is to be run.
 
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use bundle::manifest::{Isolation, Process};
@@ -51,6 +52,8 @@ pub(crate) struct Job {
     pub(crate) control: Control,
     /// Parts of the host that the library's caller names, beside those of the options.
     pub(crate) binds: Vec<Bind>,
+    /// Nothing is executed: where it would be, the name of the rung is written to this.
+    pub(crate) trial: Option<OwnedFd>,
     /// Whether the layer gets files with the names of the host's servers and of the caller.
     pub(crate) names: bool,
 }
@@ -99,6 +102,7 @@ impl Job {
             arguments,
             control,
             binds: Vec::new(),
+            trial: None,
             names: true,
         })
     }

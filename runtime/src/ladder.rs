@@ -39,17 +39,22 @@ pub enum Rung {
     Unpack,
     /// A mount that another start left: see [`crate::keep`].
     Kept,
+    /// Our own FUSE server, mounted by fusermount3(1). No root of its own: the host's, and the image somewhere in it.
+    Fusermount,
+    /// Files in a directory of the host's, each block checked when it is unpacked. No root of its own either.
+    Disk,
     /// A directory that is there already, unverified. Never for a bundle.
     Directory,
 }
 
 impl Rung {
+    /// All that a bundle may be started on, the best first.
+    pub const ALL: [Self; 5] = [Self::Loop, Self::Fuse, Self::Unpack, Self::Fusermount, Self::Disk];
+
     /// The rung that `POLECAT_MOUNT` calls `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Loop, Self::Fuse, Self::Unpack]
-            .into_iter()
-            .find(|rung| rung.name() == name)
+        Self::ALL.into_iter().find(|rung| rung.name() == name)
     }
 
     /// What it is called in messages and in `POLECAT_MOUNT`.
@@ -60,14 +65,23 @@ impl Rung {
             Self::Fuse => "fuse",
             Self::Unpack => "unpack",
             Self::Kept => "kept",
+            Self::Fusermount => "fusermount",
+            Self::Disk => "disk",
             Self::Directory => "directory",
         }
     }
 
-    /// Whether the image stays read-only below, so that an overlay must make the root writable.
+    /// Whether the program gets namespaces and a root of its own. Where it does not, it sees the host's files at their paths,
+    /// and its own are started through their own dynamic loader.
     #[must_use]
-    pub fn needs_overlay(self) -> bool {
-        self != Self::Unpack
+    pub fn has_own_root(self) -> bool {
+        !matches!(self, Self::Fusermount | Self::Disk)
+    }
+
+    /// Whether what the program needs is served by a process of ours.
+    #[must_use]
+    pub fn is_served(self) -> bool {
+        matches!(self, Self::Fuse | Self::Fusermount)
     }
 }
 
@@ -88,16 +102,23 @@ pub struct Situation {
     pub forced: Option<Rung>,
     /// What is written is kept, by an overlay: a small image is mounted too, which unpacking spares otherwise.
     pub persists: bool,
+    /// Only rungs with a root of their own.
+    pub strict: bool,
 }
 
-/// The rungs to try, best first. At least one. Unpacking comes last, and first where the image is small.
+/// The rungs to try, best first; none where the forced one is refused. Unpacking to memory is the last of those that have a
+/// root of their own, and the first where the image is small.
 #[must_use]
 pub fn choose(situation: Situation) -> Vec<Rung> {
     let Some(size) = situation.image else {
         return vec![Rung::Directory];
     };
     if let Some(rung) = situation.forced {
-        return vec![rung];
+        return if situation.strict && !rung.has_own_root() {
+            Vec::new()
+        } else {
+            vec![rung]
+        };
     }
     let mounts: &[Rung] = match situation.privileged {
         // A user namespace may not mount squashfs from a block device, whoever owns it.
@@ -105,22 +126,38 @@ pub fn choose(situation: Situation) -> Vec<Rung> {
         true if size.stored > LARGE => &[Rung::Fuse, Rung::Loop],
         true => &[Rung::Loop, Rung::Fuse],
     };
-    match size.is_small() && !situation.persists {
-        true => [&[Rung::Unpack], mounts].concat(),
-        false => [mounts, &[Rung::Unpack]].concat(),
-    }
+    let unpack: &[Rung] = &[Rung::Unpack];
+    let [first, second] = match size.is_small() && !situation.persists {
+        true => [unpack, mounts],
+        false => [mounts, unpack],
+    };
+    let in_hosts_root: &[Rung] = match situation.strict {
+        true => &[],
+        false => &[Rung::Fusermount, Rung::Disk],
+    };
+    [first, second, in_hosts_root].concat()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Rung::{Directory, Fuse, Loop, Unpack};
+    use super::Rung::{Directory, Disk, Fuse, Fusermount, Loop, Unpack};
     use super::*;
 
-    /// Privileged, size of the image, what is forced, the ladder.
+    /// Privileged, size of the image, what is forced, the ladder without the rungs in the host's root.
     type Case = (bool, Option<Size>, Option<Rung>, &'static [Rung]);
 
     fn image(stored: u64) -> Option<Size> {
         Some(Size { stored, unpacked: 0 })
+    }
+
+    fn situation(privileged: bool, image: Option<Size>, forced: Option<Rung>, strict: bool) -> Situation {
+        Situation {
+            privileged,
+            image,
+            forced,
+            persists: false,
+            strict,
+        }
     }
 
     #[test]
@@ -144,23 +181,32 @@ mod tests {
             (true, None, Some(Fuse), &[Directory]),
         ];
         for (privileged, image, forced, rungs) in cases {
-            let situation = Situation {
-                privileged,
-                image,
-                forced,
-                persists: false,
-            };
-            assert_eq!(choose(situation), rungs, "{situation:?}");
+            let strict = situation(privileged, image, forced, true);
+            assert_eq!(choose(strict), rungs, "{strict:?}");
             let persists = true;
             let mut last = rungs.to_vec();
             last.rotate_left(usize::from(rungs[0] == Unpack));
-            assert_eq!(choose(Situation { persists, ..situation }), last, "{situation:?}");
+            assert_eq!(choose(Situation { persists, ..strict }), last, "{strict:?}");
+            let lenient = situation(privileged, image, forced, false);
+            let more: &[Rung] = match (image, forced) {
+                (Some(_), None) => &[Fusermount, Disk],
+                _ => &[],
+            };
+            assert_eq!(choose(lenient), [rungs, more].concat(), "{lenient:?}");
+        }
+    }
+
+    #[test]
+    fn the_hosts_root_is_refused_where_it_is_not_wanted() {
+        for rung in [Fusermount, Disk] {
+            assert_eq!(choose(situation(false, image(4096), Some(rung), false)), [rung]);
+            assert_eq!(choose(situation(false, image(4096), Some(rung), true)), []);
         }
     }
 
     #[test]
     fn names_lead_back() {
-        for rung in [Loop, Fuse, Unpack] {
+        for rung in Rung::ALL {
             assert_eq!(Rung::from_name(rung.name()), Some(rung));
         }
         for rung in [Rung::Kept, Directory] {

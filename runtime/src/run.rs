@@ -12,25 +12,28 @@ use nix::unistd::{getpid, pipe2};
 
 use crate::control::Control;
 use crate::error::{Error, errno};
-use crate::exit::End;
+use crate::exit::{self, End};
 use crate::host::Facts;
+use crate::hosts_root;
 use crate::image::VerifiedImage;
 use crate::image::kernel_loop::Attached;
 use crate::job::{Job, Source};
 use crate::keep;
 use crate::process::background::{self, Launcher, Side};
-use crate::process::clone::clone_init;
+use crate::process::clone::{clone_init, fork_init};
 use crate::process::control_socket::MonitorEnd;
 use crate::process::init::Given;
 use crate::process::manager::Manager;
-use crate::process::message::ToInit;
+use crate::process::message::{Failure, ToInit};
 use crate::process::monitor::{Awaited, Monitor, Running};
 use crate::process::observer::Observer;
+use crate::process::outcome::Observed;
 use crate::process::pid_file::PidFile;
+use crate::process::signals::CallersSignals;
 use crate::process::terminal::Foreground;
-use crate::process::{control_socket, descriptors, init, signals};
-use crate::stages::Planned;
-use crate::sys::process::Fork;
+use crate::process::{control_socket, descendants, init, signals};
+use crate::stages::{Planned, Way};
+use crate::sys::process::{Change, Fork};
 use crate::trace::MissObserver;
 use crate::verify::Verified;
 
@@ -121,26 +124,67 @@ fn attend(
     job: Job,
     manager: Manager,
     launcher: &mut Option<Launcher>,
-    observer: Option<impl Observer>,
+    mut observer: Option<impl Observer>,
 ) -> Result<End, Error> {
-    let failed = |step| move |errno| Error::Monitor { step, errno };
     let callers = signals::take_over().map_err(failed("block signals"))?;
-    let planned = Planned::new(job, Facts::probe()?, manager)?;
+    let planned = Planned::new(job, Facts::probe()?, manager, observer.is_some())?;
     let kept = planned
         .wish()
         .and_then(|wish| keep::obtain(&wish, planned.host(), planned.trace()));
     let mut planned = planned.with(kept);
     planned.take_hold()?;
     let foreground = Foreground::note(planned.has_terminal());
+    let mut observed = attempt(&mut planned, &callers, foreground, launcher, observer.take());
+    if let Some(failure) = left(&observed)
+        && planned.go_on()
+    {
+        let text = failure.message.display();
+        planned.trace().say(format_args!("no root of its own: {text}"));
+        observed = attempt(&mut planned, &callers, foreground, launcher, observer);
+        if let Some(last) = left(&observed) {
+            return Err(Error::Elsewhere(failure.because(last)));
+        }
+    }
+    Ok(observed?.conclude(planned.program()))
+}
+
+fn failed(step: &'static str) -> impl Fn(Errno) -> Error {
+    move |errno| Error::Monitor { step, errno }
+}
+
+/// Why there was no app, where there may be one in another way.
+fn left(observed: &Result<Observed, Error>) -> Option<Failure> {
+    match observed {
+        Ok(observed) => observed.left(),
+        Err(Error::Clone(error)) if error.is_of_this_way() => Some(Failure::of(error, error.hint(), exit::FAILED)),
+        Err(_) => None,
+    }
+}
+
+/// Runs it in one way, as far as that goes.
+fn attempt(
+    planned: &mut Planned,
+    callers: &CallersSignals,
+    foreground: Foreground,
+    launcher: &mut Option<Launcher>,
+    observer: Option<impl Observer>,
+) -> Result<Observed, Error> {
     let (monitor_end, init_end) = control_socket::pair().map_err(failed("make a socket"))?;
     let pipe = launcher.is_some().then(|| pipe2(OFlag::O_CLOEXEC)).transpose();
     let (executed, closed) = pipe.map_err(failed("make a pipe"))?.unzip();
-    let init = match clone_init(planned.makes_user_namespace(), planned.needs_network())? {
+    let init = match planned.way() {
+        Way::OwnRoot => clone_init(planned.makes_user_namespace(), planned.needs_network())?,
+        Way::HostsRoot => {
+            descendants::adopt().map_err(failed("become the parent of orphans"))?;
+            fork_init()?
+        }
+    };
+    let init = match init {
         Fork::Child => {
             drop(monitor_end);
             let given = Given {
                 socket: init_end,
-                signals: &callers,
+                signals: callers,
                 executed: closed,
             };
             init::run(planned, given, observer)
@@ -152,7 +196,6 @@ fn attend(
     if let Some(image) = planned.looped() {
         hand_over(image, &monitor_end).map_err(failed("hand the image to init"))?;
     }
-    descriptors::release().map_err(failed("let go of the app's descriptors"))?;
     let monitor = Monitor {
         init,
         socket: monitor_end,
@@ -166,5 +209,10 @@ fn attend(
         run: Running::default(),
     };
     let observed = monitor.watch().map_err(failed("supervise the app"))?;
-    Ok(observed.conclude(planned.program()))
+    if planned.way() == Way::HostsRoot && observed.init != Some(Change::Exited(0)) {
+        // Init could not clear up.
+        descendants::end_all(None);
+        hosts_root::sweep_all(planned.trace());
+    }
+    Ok(observed)
 }

@@ -4,8 +4,8 @@
 use std::env;
 use std::ffi::{NulError, OsStr};
 use std::fmt;
-use std::mem::take;
-use std::os::fd::AsFd;
+use std::mem;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,7 @@ use crate::environment::{self, Setting};
 use crate::error::Error;
 use crate::exit;
 use crate::host::Facts;
+use crate::hosts_root::{NoneStands, Standing};
 use crate::image::{OwnerMap, VerifiedImage};
 use crate::job::Job;
 use crate::keep::{Connection, Kept, Wish};
@@ -43,6 +44,7 @@ use crate::session::Session;
 use crate::userns::{self, IdMap, UserNamespaceError};
 
 mod hold;
+mod in_hosts_root;
 
 /// A job whose way is chosen. Nothing has been changed yet.
 #[derive(Debug)]
@@ -55,14 +57,24 @@ pub(crate) struct Planned {
     kept: Option<Kept>,
     upper: Option<Upper>,
     resources: Resources,
+    way: Way,
+}
+
+/// What the processes of a run are made like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// In namespaces of their own, with a root of their own.
+    OwnRoot,
+    /// As the caller's other processes are.
+    HostsRoot,
 }
 
 impl Planned {
-    /// Chooses, and looks for what is named.
+    /// Chooses, and looks for what is named. `observed`: what watches the app needs a root of its own.
     ///
     /// # Errors
-    /// Something that is named is not there.
-    pub(crate) fn new(job: Job, mut host: Facts, manager: Manager) -> Result<Self, Error> {
+    /// Something that is named is not there. The only rung that is wanted has no root of its own, and that is wanted too.
+    pub(crate) fn new(job: Job, mut host: Facts, manager: Manager, observed: bool) -> Result<Self, Error> {
         let options = &job.options;
         let session = Session::look(
             options,
@@ -85,7 +97,13 @@ impl Planned {
             image,
             forced: job.control.mount,
             persists: options.persist.is_some(),
+            strict: options.need_own_root() || observed,
         });
+        let way = match rungs.first() {
+            None => return Err(Error::Strict),
+            Some(rung) if rung.has_own_root() => Way::OwnRoot,
+            Some(_) => Way::HostsRoot,
+        };
         Ok(Self {
             job,
             host,
@@ -95,7 +113,31 @@ impl Planned {
             kept: None,
             upper: None,
             resources: Resources::default(),
+            way,
         })
+    }
+
+    pub(crate) fn way(&self) -> Way {
+        self.way
+    }
+
+    /// Turns to the way without a root of its own. False where there is none: all that may be is tried, or this process has joined
+    /// the user namespace of a kept mount.
+    pub(crate) fn go_on(&mut self) -> bool {
+        let joined = self.needs_user_namespace() && self.rungs.contains(&Rung::Kept);
+        let goes_on = self.way == Way::OwnRoot && !joined && self.rungs.iter().any(|rung| !rung.has_own_root());
+        if goes_on {
+            self.way = Way::HostsRoot;
+        }
+        goes_on
+    }
+
+    /// The rungs of the way.
+    fn rungs(&self) -> Vec<Rung> {
+        let own = self.way == Way::OwnRoot;
+        let mut rungs = self.rungs.clone();
+        rungs.retain(|rung| rung.has_own_root() == own);
+        rungs
     }
 
     /// What this start wants of a kept mount. None where it is not to have one.
@@ -108,7 +150,7 @@ impl Planned {
         }
         Some(Wish {
             service: self.service()?,
-            rungs: self.rungs.clone(),
+            rungs: self.rungs(),
             seconds,
         })
     }
@@ -134,7 +176,7 @@ impl Planned {
 
     /// Whether the app's root is built in a user namespace.
     fn needs_user_namespace(&self) -> bool {
-        !self.host.privileged
+        !self.host.privileged && self.way == Way::OwnRoot
     }
 
     /// Whether that has to be made: a kept mount brings its own.
@@ -157,13 +199,18 @@ impl Planned {
 
     /// The image, where a loop device comes first: the monitor looks for one while init makes a place for it.
     pub(crate) fn looped(&self) -> Option<&VerifiedImage> {
-        let first = self.host.privileged && self.rungs.first() == Some(&Rung::Loop);
+        let first = self.host.privileged && self.rungs().first() == Some(&Rung::Loop);
         self.job.source.image().filter(|_| first)
     }
 
     /// How the program is watched over.
     pub(crate) fn supervision(&self) -> &Supervision {
         &self.job.options.supervision
+    }
+
+    /// Whether the app is process 1, which takes a PID namespace.
+    pub(crate) fn makes_app_pid_1(&self) -> bool {
+        self.supervision().as_pid_1 && self.way == Way::OwnRoot
     }
 
     /// Where messages of the app to a service manager go, if there is one.
@@ -181,14 +228,20 @@ impl Planned {
     }
 
     /// Init's part of the recipe.
-    pub(crate) fn build(mut self, socket: &InitEnd) -> Result<Built, StageError> {
-        let entered = Entered::enter(&self.host, self.makes_user_namespace(), self.job.options.tmp_size)?;
-        self.name_host()?;
-        let mounted = entered.mount(&self, socket)?;
-        let program = self.compose(&mounted)?;
-        let rooted = Rooted::step_in(mounted, &entered, &mut self)?;
-        self.relay(socket)?;
-        rooted.seal()?;
+    pub(crate) fn build(&mut self, socket: &InitEnd) -> Result<Built, StageError> {
+        let (rooted, program) = match self.way {
+            Way::OwnRoot => {
+                let entered = Entered::enter(&self.host, self.makes_user_namespace(), self.job.options.tmp_size)?;
+                self.name_host()?;
+                let mounted = entered.mount(self, socket)?;
+                let program = self.compose(&mounted)?;
+                let rooted = Rooted::step_in(mounted, &entered, self)?;
+                self.relay(socket)?;
+                rooted.seal()?;
+                (rooted, program)
+            }
+            Way::HostsRoot => self.stand(socket)?,
+        };
         let Identity { account, asked, .. } = &rooted.identity;
         let confinement = Confinement {
             uid: account.uid,
@@ -197,19 +250,19 @@ impl Planned {
             user_namespace: self.needs_user_namespace(),
             own_keyring: self.job.options.contain,
         };
-        let mut restrictions = Restrictions::new(&self.job.options, self.job.filter);
-        hold::note_layers(
-            &mut restrictions.status,
-            self.host.privileged,
-            rooted.rung,
-            &self.job.options,
-        );
-        rooted.resources.note(&mut restrictions.status);
+        let mut restrictions = Restrictions::new(&self.job.options, mem::take(&mut self.job.filter));
+        let status = &mut restrictions.status;
+        match self.way {
+            Way::OwnRoot => hold::note_layers(status, self.host.privileged, rooted.rung, &self.job.options),
+            Way::HostsRoot => in_hosts_root::note_layers(status, rooted.rung),
+        }
+        rooted.resources.note(status);
         Ok(Built {
             rooted,
             confinement,
             restrictions,
             program,
+            trial: self.job.trial.take(),
         })
     }
 
@@ -232,7 +285,10 @@ impl Planned {
 
     /// Where not all ids are mapped everything is the caller's, who is user 0 while the root is built.
     fn owner(&self) -> OwnerMap {
-        if self.host.is_hosts_root() {
+        let (uid, gid) = (self.host.uid, self.host.gid);
+        if self.way == Way::HostsRoot {
+            OwnerMap::Reader { uid, gid }
+        } else if self.host.is_hosts_root() {
             OwnerMap::AsStored
         } else {
             OwnerMap::Caller { uid: 0, gid: 0 }
@@ -267,6 +323,8 @@ pub(crate) struct Built {
     pub(crate) confinement: Confinement,
     pub(crate) restrictions: Restrictions,
     pub(crate) program: Program,
+    /// See [`Job`].
+    pub(crate) trial: Option<OwnedFd>,
 }
 
 /// A process with its ids, whose mounts nobody else sees, in an empty root with the host at [`HOST`].
@@ -329,11 +387,12 @@ impl Entered {
             tmp_size: options.tmp_size,
             trace: planned.trace(),
         };
-        climber.climb(&planned.rungs).map_err(StageError::Climb)
+        climber.climb(&planned.rungs()).map_err(StageError::Climb)
     }
 }
 
-/// A process in the app's root; nothing of the host is left but what is shared.
+/// A process in the app's root; nothing of the host is left but what is shared. Or in the host's root, with the app's files
+/// somewhere in it.
 #[derive(Debug)]
 pub(crate) struct Rooted {
     rung: Rung,
@@ -345,6 +404,7 @@ pub(crate) struct Rooted {
     _upper: Option<Upper>,
     callers_umask: Mode,
     callers_limit: CallersLimit,
+    standing: Option<Standing>,
 }
 
 impl Rooted {
@@ -371,11 +431,22 @@ impl Rooted {
             cwd,
             identity: plan.identity,
             sealed: plan.sealed,
-            resources: take(&mut planned.resources),
+            resources: mem::take(&mut planned.resources),
             _upper: planned.upper.take(),
             callers_umask: entered.callers_umask,
             callers_limit: entered.callers_limit,
+            standing: None,
         })
+    }
+
+    /// The app's files, where the root is the host's.
+    pub(crate) fn standing(&self) -> Option<&Standing> {
+        self.standing.as_ref()
+    }
+
+    /// The same, for whoever clears up.
+    pub(crate) fn take_standing(&mut self) -> Option<Standing> {
+        self.standing.take()
     }
 
     /// What the root is made of.
@@ -406,6 +477,7 @@ pub(crate) enum StageError {
     Limit(LimitError),
     Pivot(PivotError),
     Climb(ClimbError),
+    Stand(NoneStands),
     Apply(ApplyError),
     Nul(NulError),
     /// A step of init's own.
@@ -420,9 +492,20 @@ impl StageError {
         Self::Init { step, errno }
     }
 
+    /// Whether it may be otherwise in another way.
+    pub(crate) fn is_of_this_way(&self) -> bool {
+        match self {
+            Self::UserNamespace(_) | Self::Pivot(_) | Self::Apply(_) => true,
+            Self::Climb(error) => !error.is_unverified(),
+            Self::Stand(error) => !error.is_unverified(),
+            Self::Limit(_) | Self::Nul(_) | Self::Init { .. } => false,
+        }
+    }
+
     pub(crate) fn status(&self) -> u8 {
         match self {
             Self::Climb(error) => error.status(),
+            Self::Stand(error) => error.status(),
             _ => exit::FAILED,
         }
     }
@@ -432,6 +515,7 @@ impl StageError {
             Self::UserNamespace(error) => error.hint(),
             Self::Pivot(error) => error.hint(),
             Self::Climb(error) => error.hint(),
+            Self::Stand(error) => error.hint(),
             Self::Apply(error) => error.hint(),
             Self::Init { errno, .. } => limits::hint_of_fork(*errno).map(str::to_owned),
             Self::Limit(_) | Self::Nul(_) => None,
@@ -470,6 +554,7 @@ impl fmt::Display for StageError {
             Self::Limit(error) => error.fmt(f),
             Self::Pivot(error) => error.fmt(f),
             Self::Climb(error) => error.fmt(f),
+            Self::Stand(error) => error.fmt(f),
             Self::Apply(error) => error.fmt(f),
             Self::Nul(error) => write!(f, "the manifest's command: {error}"),
             Self::Init { step, errno } => write!(f, "{step}: {}", errno.desc()),

@@ -123,6 +123,13 @@ impl UserNamespaceError {
         }
     }
 
+    /// What the system said.
+    pub(crate) fn errno(&self) -> Errno {
+        match self {
+            Self::Map { errno, .. } | Self::MapRoot { errno } | Self::Inner(errno) => *errno,
+        }
+    }
+
     /// What to try.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

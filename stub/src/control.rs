@@ -19,6 +19,8 @@ In front of the program's arguments, where -- ends them:
   --polecat-extract DIR  write the program's files into DIR, which is empty or made
   --polecat-release      let go of a mount of this bundle that was kept for the next start
   --polecat-entry NAME   start the program that is called NAME
+  --polecat-doctor       try every way to start the program here, and say which work, why the others do not, and what would help;
+                         with --json behind it, as JSON. Exit status 1 if none works
   --polecat-misses       run the program, and print at its end on stderr which files it looked for in vain that were there when it
                          was packed
 
@@ -32,7 +34,7 @@ Where the current directory is not shared the program starts in /. POLECAT_DEBUG
 The environment, terminal and network are yours; /tmp and /run are empty, and what else is written is gone at the end.
 
 Variables:
-  POLECAT_MOUNT    loop, fuse or unpack: the only way in which the image may be mounted
+  POLECAT_MOUNT    loop, fuse, unpack, fusermount or disk: the only way in which the image may be mounted
   POLECAT_CONTAIN  1: share no files and no environment with the program
   POLECAT_DEBUG    1: say on stderr what is tried, and why it is left
   POLECAT_KEEP     seconds: keep the mounted image so long for the next start; 0: keep none, and use none that is kept
@@ -69,6 +71,13 @@ pub(crate) enum Request {
     Verify,
     /// Let go of a kept mount.
     Release,
+    /// Try every rung of the ladder.
+    Doctor {
+        /// Words of [`runtime::options`].
+        options: Vec<OsString>,
+        /// Print JSON.
+        json: bool,
+    },
     /// Unpack the image into this directory.
     Extract(OsString),
     /// Run a program.
@@ -99,6 +108,7 @@ pub(crate) fn request(arguments: impl Iterator<Item = OsString>) -> Result<Reque
         arguments: rest,
         ..Run::default()
     };
+    let mut doctor = false;
     for word in words {
         match split(&word) {
             (name, None) if name == "help" => return Ok(Request::Help),
@@ -106,13 +116,23 @@ pub(crate) fn request(arguments: impl Iterator<Item = OsString>) -> Result<Reque
             (name, None) if name == "verify" => return Ok(Request::Verify),
             (name, Some(target)) if name == "extract" => return extract(target, &run.arguments),
             (name, None) if name == "release" => return Ok(Request::Release),
+            (name, None) if name == "doctor" => doctor = true,
             (name, None) if name == "misses" => run.misses = true,
             (name, Some(entry)) if name == "entry" => run.entry = Some(entry.to_owned()),
             (name, _) if Flag::named(name).is_some() => run.options.push(word),
             _ => return Err(Error::UnknownFlag(word)),
         }
     }
-    Ok(Request::Run(run))
+    if !doctor {
+        return Ok(Request::Run(run));
+    }
+    match run.arguments.as_slice() {
+        arguments if arguments.iter().all(|argument| argument == "--json") => Ok(Request::Doctor {
+            options: run.options,
+            json: !arguments.is_empty(),
+        }),
+        _ => Err(Error::DoctorWhat),
+    }
 }
 
 fn extract(target: &OsStr, more: &[OsString]) -> Result<Request, Error> {
@@ -189,6 +209,25 @@ mod tests {
             "--polecat-help",
         ];
         assert_eq!(asked(&arguments).unwrap(), Request::Run(expected));
+    }
+
+    #[test]
+    fn the_doctor_is_told_how_to_speak() {
+        let doctor = |options: &[&str], json| Request::Doctor {
+            options: words(options),
+            json,
+        };
+        for (arguments, expected) in [
+            (&["--polecat-doctor"][..], doctor(&[], false)),
+            (&["--polecat-doctor", "--json"], doctor(&[], true)),
+            (
+                &["--polecat-strict", "--polecat-doctor", "--", "--json"],
+                doctor(&["strict"], true),
+            ),
+        ] {
+            assert_eq!(asked(arguments).unwrap(), expected, "{arguments:?}");
+        }
+        assert!(matches!(asked(&["--polecat-doctor", "x"]), Err(Error::DoctorWhat)));
     }
 
     #[test]

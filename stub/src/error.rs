@@ -23,6 +23,8 @@ pub(crate) enum Error {
     UnknownFlag(OsString),
     /// `--polecat-extract` without a directory, or with more.
     ExtractWhere,
+    /// `--polecat-doctor` with more than `--json`.
+    DoctorWhat,
     /// `--polecat-entry` without a name.
     EntryWhich,
     /// No program of the bundle has this name.
@@ -94,6 +96,7 @@ impl Error {
             Self::Option(fault) => fault.hint(),
             Self::UnknownFlag(_) => Some("--polecat-help".into()),
             Self::ExtractWhere => Some("--polecat-extract DIR".into()),
+            Self::DoctorWhat => Some("--polecat-doctor --json".into()),
             Self::EntryWhich => Some("--polecat-help, which names the programs".into()),
             Self::NoEntry { known, .. } => Some(known.join(", ")),
             Self::Locate { source, .. } => match source.kind() {
@@ -121,6 +124,7 @@ impl fmt::Display for Error {
             Self::Option(fault) => fault.fmt(f),
             Self::UnknownFlag(word) => write!(f, "--polecat-{}: no flag of polecat's", word.display()),
             Self::ExtractWhere => f.write_str("--polecat-extract: expected one directory"),
+            Self::DoctorWhat => f.write_str("--polecat-doctor: knows nothing but --json"),
             Self::EntryWhich => f.write_str("--polecat-entry: expected the name of a program"),
             Self::NoEntry { name, .. } => write!(f, "--polecat-entry: {}: no program of this file", name.display()),
             Self::Locate { path, source } => write!(f, "open own file {}: {source}", path.display()),

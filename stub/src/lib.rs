@@ -12,6 +12,7 @@ mod misses;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -19,10 +20,12 @@ use control::{Request, Run};
 use error::Error;
 use misses::Misses;
 use runtime::control::Control;
+use runtime::doctor;
 use runtime::exit::{self, End};
 use runtime::host::Facts;
 use runtime::image::{OwnerMap, unpack};
 use runtime::keep;
+use runtime::sys::auxv;
 use runtime::verify::{Opened, Verified};
 
 /// The whole program, started with `arguments`, the first of which is the name it was called by.
@@ -41,6 +44,7 @@ fn serve(arguments: Vec<OsString>) -> Result<End, Error> {
         Request::Inspect => print(&inspect::text(&verified()?)),
         Request::Verify => verify(&verified()?),
         Request::Release => release(&verified()?),
+        Request::Doctor { options, json } => examine(options, json),
         Request::Extract(target) => extract(&verified()?, target.as_ref()),
         Request::Run(asked) => run(asked, &called),
     }
@@ -90,6 +94,20 @@ fn verify(verified: &Verified) -> Result<End, Error> {
     verified.check_stub()?;
     verified.image().check_all(|_| ())?;
     print(&inspect::verdict(verified))
+}
+
+/// What would come of a start.
+fn examine(options: Vec<OsString>, json: bool) -> Result<End, Error> {
+    let control = Control {
+        options,
+        ..Control::from_variables(|name| env::var_os(name))?
+    };
+    let verified = verified()?;
+    let file = fs::read_link(locate::SELF)
+        .ok()
+        .or_else(|| auxv::executable_name().map(Path::to_owned));
+    let report = doctor::examine(&verified, &control, &file.unwrap_or_default())?;
+    print(&if json { report.json() } else { report.to_string() }).map(|_| End::Exited(report.status()))
 }
 
 fn extract(verified: &Verified, target: &Path) -> Result<End, Error> {

@@ -9,7 +9,7 @@ use runtime::sys::auxv;
 use crate::error::Error;
 
 /// The kernel's own handle on the file, whatever it is called by now.
-const SELF: &str = "/proc/self/exe";
+pub(crate) const SELF: &str = "/proc/self/exe";
 
 /// Opens it, once: what is verified is what is mounted, even if another file takes its name meanwhile.
 pub(crate) fn own_file() -> Result<File, Error> {

@@ -18,6 +18,7 @@ use crate::userns::{self, UserNamespaceError};
 
 mod capabilities;
 pub mod capability_set;
+pub mod landlock;
 mod limits;
 mod no_new_privs;
 pub mod seccomp;
@@ -134,6 +135,7 @@ impl Confined {
             _ => {}
         }
         no_new_privs::set()?;
+        let files = rooted.standing().map(|standing| standing.restrict(rooted.cwd()));
         let limits = limits::prepare(&asked.rlimits)?;
         let kept = asked.capabilities.applied(capabilities::kept(uid));
         let held = capabilities::keep(kept, uid)?;
@@ -143,10 +145,13 @@ impl Confined {
             let wanted: CapabilitySet = asked.capabilities.added();
             status.note(Layer::Capabilities, held.degree(wanted, user_namespace));
             status.note(Layer::NoNewPrivs, Degree::Full("set".into()));
-            if shows_other_processes() {
+            if files.is_none() && shows_other_processes() {
                 let text =
                     "its own, but /proc is the caller's: parts of that are covered, so that no other can be mounted";
                 status.note(Layer::Pid, Degree::Partial(text.into()));
+            }
+            if let Some(degree) = files {
+                status.note(Layer::Landlock, degree);
             }
             if let Some(degree) = limits.degree() {
                 status.note(Layer::Rlimits, degree);

@@ -5,6 +5,9 @@ use squashfs::Inode;
 /// `S_ISUID` and `S_ISGID`.
 const SET_ID_BITS: u16 = 0o6000;
 
+/// `S_IWUSR`, `S_IWGRP` and `S_IWOTH`.
+const WRITE_BITS: u16 = 0o222;
+
 /// Who owns the files that are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnerMap {
@@ -13,6 +16,13 @@ pub enum OwnerMap {
     /// Everything belongs to one user, whose only id is mapped. Set-user-id and set-group-id bits are left out: they
     /// speak of owners that are not there.
     Caller {
+        /// The user.
+        uid: u32,
+        /// The group.
+        gid: u32,
+    },
+    /// The same, and nobody may write: the files are verified, and others read them too.
+    Reader {
         /// The user.
         uid: u32,
         /// The group.
@@ -53,6 +63,11 @@ impl OwnerMap {
                 gid,
                 permissions: stored.permissions & !SET_ID_BITS,
             },
+            Self::Reader { uid, gid } => Shown {
+                uid,
+                gid,
+                permissions: stored.permissions & !SET_ID_BITS & !WRITE_BITS,
+            },
         }
     }
 }
@@ -65,10 +80,12 @@ mod tests {
     fn set_id_bits_stay_with_the_stored_owner() {
         let shown = |uid, gid, permissions| Shown { uid, gid, permissions };
         let caller = OwnerMap::Caller { uid: 1000, gid: 100 };
+        let reader = OwnerMap::Reader { uid: 1000, gid: 100 };
         let cases = [
             (OwnerMap::AsStored, shown(0, 33, 0o4755), shown(0, 33, 0o4755)),
             (caller, shown(0, 33, 0o6755), shown(1000, 100, 0o755)),
             (caller, shown(0, 0, 0o1777), shown(1000, 100, 0o1777)),
+            (reader, shown(0, 0, 0o4775), shown(1000, 100, 0o555)),
         ];
         for (map, stored, expected) in cases {
             assert_eq!(map.apply(stored), expected, "{map:?}");

@@ -81,6 +81,13 @@ pub const FLAGS: &[Flag] = &[
         set: |options, text| value::unshare(text, options),
     },
     Flag {
+        name: "strict",
+        value: None,
+        help: "Do not start the program where it can have no namespaces and no root of its own",
+        packed: true,
+        set: |options, text| value::switch(text).map(|on| options.strict = on),
+    },
+    Flag {
         name: "hostname",
         value: Some("NAME"),
         help: "Give the host this name inside",

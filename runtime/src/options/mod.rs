@@ -43,6 +43,8 @@ pub const PREFIX: &str = "--polecat-";
 pub struct Options {
     /// A closed box: nothing of the caller's files and environment but what is named.
     pub contain: bool,
+    /// Only rungs of the [ladder](crate::ladder) with a root of their own.
+    pub strict: bool,
     /// What of the caller's session is shared.
     pub shares: Shares,
     /// Parts of the host, the later over the earlier.
@@ -129,6 +131,21 @@ impl Options {
         }
         options.extend(words)?;
         Ok(options)
+    }
+
+    /// Whether they ask for what only a root and namespaces of one's own can give.
+    #[must_use]
+    pub fn need_own_root(&self) -> bool {
+        let elsewhere = |bind: &BindOption| bind.read_only || bind.target.as_ref().is_some_and(|target| *target != bind.source);
+        self.strict
+            || self.contain
+            || self.persist.is_some()
+            || self.read_only
+            || self.no_network
+            || self.cgroup_namespace
+            || self.time_namespace
+            || self.user.is_some()
+            || self.binds.iter().any(elsewhere)
     }
 
     /// Closes the box: what was shared so far is not, and what is named from here on is.

@@ -2,12 +2,15 @@
 
 use std::ffi::{CString, NulError, OsString};
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{AccessFlags, access, chdir, execve, getpid};
+use nix::unistd::{AccessFlags, access, chdir, execve, getpid, getppid, write};
 
 use super::control_socket::InitEnd;
 use super::descriptors;
@@ -42,13 +45,21 @@ impl Program {
         arguments: impl IntoIterator<Item = OsString>,
         environment: Vec<Variable>,
     ) -> Result<Self, NulError> {
+        Self::at(path.into(), arguments.into_iter().collect(), environment)
+    }
+
+    /// The same for a path of any bytes.
+    ///
+    /// # Errors
+    /// See [`Program::new`].
+    pub(crate) fn at(path: PathBuf, arguments: Vec<OsString>, environment: Vec<Variable>) -> Result<Self, NulError> {
         let assignment = |(mut name, value): Variable| {
             name.push("=");
             name.push(value);
             CString::new(name.into_vec())
         };
         Ok(Self {
-            path: CString::new(path)?,
+            path: CString::new(path.into_os_string().into_vec())?,
             arguments: arguments
                 .into_iter()
                 .map(|word| CString::new(word.into_vec()))
@@ -104,6 +115,8 @@ pub(crate) struct Start<'a, O> {
     pub(crate) signals: &'a CallersSignals,
     pub(crate) socket: &'a InitEnd,
     pub(crate) observer: &'a O,
+    /// See [`Job`](crate::job::Job).
+    pub(crate) trial: Option<&'a OwnedFd>,
 }
 
 impl<'a, O> Start<'a, O> {
@@ -117,6 +130,7 @@ impl<'a, O> Start<'a, O> {
             signals: self.signals,
             socket: self.socket,
             observer,
+            trial: self.trial,
         }
     }
 }
@@ -134,10 +148,7 @@ pub(crate) fn become_app(start: &Start<'_, impl Observer>) -> ! {
                 exit::FAILED,
             )
         }
-        Err(error) => (
-            FromInit::Failed(Failure::of(&error, error.hint(), exit::FAILED)),
-            exit::FAILED,
-        ),
+        Err(error) => (error.message(), exit::FAILED),
     };
     match start.socket.send(&message, None) {
         // Nobody to tell: the monitor is gone, and init is about to be.
@@ -148,6 +159,10 @@ pub(crate) fn become_app(start: &Start<'_, impl Observer>) -> ! {
 /// Comes back only with what execve(2) said.
 fn confine_and_execute(start: &Start<'_, impl Observer>) -> Result<Errno, StartError> {
     let confined = become_confined(start, start.confinement)?;
+    if let Some(trial) = start.trial {
+        let told = write(trial, start.rooted.rung().name().as_bytes());
+        process::exit(if told.is_ok() { 0 } else { exit::FAILED });
+    }
     start.observer.attach().map_err(|errno| StartError::Observer {
         errno,
         hint: start.observer.hint(),
@@ -160,11 +175,20 @@ pub(crate) fn become_confined<O>(start: &Start<'_, O>, confinement: Confinement)
     // As long as this process has the rights.
     start.rooted.resources().enter().map_err(StartError::Resources)?;
     let confined = Confined::confine(start.rooted, confinement, start.restrictions)?;
+    if let Some(standing) = start.rooted.standing() {
+        // No PID namespace ends with init.
+        prctl::set_pdeathsig(Signal::SIGKILL).map_err(StartError::Parent)?;
+        if getppid() != standing.init {
+            process::exit(exit::FAILED);
+        }
+    }
     enter(start.rooted.cwd())?;
     umask(start.rooted.callers_umask());
     start.rooted.callers_limit().give_back()?;
     start.signals.give_back().map_err(StartError::Signals)?;
     descriptors::close_as_caller().map_err(StartError::Descriptors)?;
+    let started = FromInit::Started(start.rooted.rung());
+    start.socket.send(&started, None).map_err(StartError::Tell)?;
     Ok(confined)
 }
 
@@ -203,16 +227,32 @@ pub(crate) enum StartError {
     Limit(LimitError),
     Signals(Errno),
     Descriptors(Errno),
+    Parent(Errno),
+    Tell(Errno),
     Observer { errno: Errno, hint: Option<String> },
 }
 
 impl StartError {
+    /// It may be otherwise in another way where it is the user namespace's fault.
+    fn message(&self) -> FromInit {
+        let failure = Failure::of(self, self.hint(), exit::FAILED);
+        match self {
+            Self::Confine(ConfineError::UserNamespace(_)) => FromInit::Left(failure),
+            _ => FromInit::Failed(failure),
+        }
+    }
+
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Resources(error) => error.hint(),
             Self::Confine(error) => error.hint(),
             Self::Observer { hint, .. } => hint.clone(),
-            Self::Directory(_) | Self::Limit(_) | Self::Signals(_) | Self::Descriptors(_) => None,
+            Self::Directory(_)
+            | Self::Limit(_)
+            | Self::Signals(_)
+            | Self::Descriptors(_)
+            | Self::Parent(_)
+            | Self::Tell(_) => None,
         }
     }
 }
@@ -238,6 +278,8 @@ impl fmt::Display for StartError {
             Self::Limit(error) => error.fmt(f),
             Self::Signals(errno) => write!(f, "give the caller's signals to the app: {}", errno.desc()),
             Self::Descriptors(errno) => write!(f, "close what the caller had closed: {}", errno.desc()),
+            Self::Parent(errno) => write!(f, "set the parent-death signal: {}", errno.desc()),
+            Self::Tell(errno) => write!(f, "tell the monitor: {}", errno.desc()),
             Self::Observer { errno, .. } => write!(f, "let the app be observed: {}", errno.desc()),
         }
     }

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::sched::CloneFlags;
 
 use crate::limits;
-use crate::sys::process::{Fork, clone_into};
+use crate::sys::process::{self, Fork, clone_into};
 
 /// Namespaces of a run, namespaces(7). The cgroup is the caller's, and the network too unless another is asked for.
 fn flags(user_namespace: bool, network: bool) -> CloneFlags {
@@ -15,6 +15,16 @@ fn flags(user_namespace: bool, network: bool) -> CloneFlags {
     flags.set(CloneFlags::CLONE_NEWUSER, user_namespace);
     flags.set(CloneFlags::CLONE_NEWNET, network);
     flags
+}
+
+/// Makes init without any namespace.
+pub(crate) fn fork_init() -> Result<Fork, CloneError> {
+    let failed = |errno| CloneError {
+        user_namespace: false,
+        network: false,
+        errno,
+    };
+    process::fork().map_err(failed)
 }
 
 /// Makes init. The user namespace, where there is one, is made first and owns the others.
@@ -38,6 +48,11 @@ pub struct CloneError {
 }
 
 impl CloneError {
+    /// Whether processes without new namespaces may be had.
+    pub(crate) fn is_of_this_way(&self) -> bool {
+        !matches!(self.errno, Errno::EAGAIN | Errno::ENOMEM)
+    }
+
     /// What to try.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -2,7 +2,6 @@
 //! closed, and whoever reads its other end would wait.
 
 use std::fs::{self, File};
-use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 use nix::unistd::{dup2_stdin, dup2_stdout};
@@ -18,7 +17,7 @@ pub(crate) fn release() -> Result<(), Errno> {
         dup2_stdin(&null)?;
         dup2_stdout(&null)?;
     }
-    numbers()
+    numbers("/proc/self/fd")
         .into_iter()
         .filter(|&number| number > 2)
         .try_for_each(descriptor::close_inherited)
@@ -30,9 +29,9 @@ pub(crate) fn close_as_caller() -> Result<(), Errno> {
     descriptor::closed_at_start().try_for_each(descriptor::close_inherited)
 }
 
-/// Open descriptors, and one that was open while this looked.
-fn numbers() -> Vec<RawFd> {
-    let Ok(entries) = fs::read_dir("/proc/self/fd") else {
+/// The names in `directory` that are numbers: in `/proc/self/fd` the open descriptors, and one that was open while this looked.
+pub(super) fn numbers(directory: &str) -> Vec<i32> {
+    let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
     };
     entries

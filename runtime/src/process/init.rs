@@ -15,6 +15,7 @@ use nix::unistd::{Pid, chdir, getpgid, getpgrp};
 
 use super::app::Start;
 use super::control_socket::{InitEnd, Received};
+use super::descendants;
 use super::descriptors;
 use super::gate;
 use super::message::{Failure, FromInit, ToInit};
@@ -22,6 +23,7 @@ use super::observer::Observer;
 use super::signals::{self, CallersSignals};
 use super::witness::Witness;
 use crate::exit;
+use crate::hosts_root::Standing;
 use crate::stages::{Built, Planned, StageError};
 use crate::sys::process::{self, Change, Fork};
 
@@ -35,7 +37,7 @@ pub(crate) struct Given<'a> {
 }
 
 /// Runs init to its end.
-pub(crate) fn run(planned: Planned, given: Given<'_>, observer: impl Observer) -> ! {
+pub(crate) fn run(planned: &mut Planned, given: Given<'_>, observer: impl Observer) -> ! {
     let Given {
         socket,
         signals,
@@ -52,14 +54,18 @@ pub(crate) fn run(planned: Planned, given: Given<'_>, observer: impl Observer) -
 /// Tells the monitor, and gives the status to end with.
 fn fail(socket: &InitEnd, error: &StageError) -> u8 {
     let failure = Failure::of(error, error.hint(), error.status());
+    let message = match error.is_of_this_way() {
+        true => FromInit::Left(failure),
+        false => FromInit::Failed(failure),
+    };
     // If the monitor is gone there is nobody to tell.
-    match socket.send(&FromInit::Failed(failure), None) {
+    match socket.send(&message, None) {
         Ok(()) | Err(_) => exit::FAILED,
     }
 }
 
 fn build_and_supervise(
-    planned: Planned,
+    planned: &mut Planned,
     (socket, executed): (&InitEnd, &mut Option<OwnedFd>),
     signals: &CallersSignals,
     mut observer: impl Observer,
@@ -68,23 +74,29 @@ fn build_and_supervise(
     planned.make_namespaces()?;
     let descriptor = signals::descriptor().map_err(|errno| StageError::init("open a signalfd", errno))?;
     let failed = |step| move |errno| StageError::init(step, errno);
-    let (stay, as_pid_1) = (planned.supervision().stay, planned.supervision().as_pid_1);
-    let build = |observer: &mut _| build(planned, socket, &descriptor, observer);
+    let (stay, as_pid_1) = (planned.supervision().stay, planned.makes_app_pid_1());
+    let mut standing = None;
+    let mut build = |observer: &mut _| build(planned, socket, &descriptor, observer);
     let app = if as_pid_1 {
         apart(&descriptor, || match build(&mut observer) {
             Ok(ready) => observer.act(&ready.start(signals, socket, &observer)),
             Err(error) => process::exit(fail(socket, &error)),
         })?
     } else {
-        let ready = build(&mut observer)?;
+        let mut ready = build(&mut observer)?;
         let app = match process::fork().map_err(failed("fork the app's process"))? {
             Fork::Child => observer.act(&ready.start(signals, socket, &observer)),
             Fork::Parent(app) => app,
         };
         descriptors::release().map_err(failed("let go of the app's descriptors"))?;
+        standing = ready.rooted.take_standing();
         app
     };
     drop(executed.take());
+    if standing.is_some() {
+        // From here on somebody must be left to clear up.
+        prctl::set_pdeathsig(None).map_err(failed("take the parent-death signal back"))?;
+    }
     let mut init = Init {
         app,
         socket,
@@ -93,8 +105,13 @@ fn build_and_supervise(
         observer,
         ended: false,
         stay,
+        standing,
     };
-    init.supervise().map_err(failed("supervise the app"))
+    let supervised = init.supervise().map_err(failed("supervise the app"));
+    if let Some(standing) = &init.standing {
+        descendants::end_all(standing.waiter);
+    }
+    supervised
 }
 
 impl Built {
@@ -107,13 +124,14 @@ impl Built {
             signals,
             socket,
             observer,
+            trial: self.trial.as_ref(),
         }
     }
 }
 
-/// Builds the root, and says so. In the process that is to be the app, or that is to fork it.
+/// Builds the root. In the process that is to be the app, or that is to fork it.
 fn build(
-    planned: Planned,
+    planned: &mut Planned,
     socket: &InitEnd,
     descriptor: &SignalFd,
     observer: &mut impl Observer,
@@ -121,9 +139,6 @@ fn build(
     let failed = |step| move |errno| StageError::init(step, errno);
     let built = planned.build(socket)?;
     observer.prepare().map_err(failed("prepare to observe the app"))?;
-    socket
-        .send(&FromInit::Started(built.rooted.rung()), None)
-        .map_err(failed("tell the monitor"))?;
     // What came before there was an app did not reach it: init is no witness of that.
     signals::discard(descriptor).map_err(failed("read signals"))?;
     Ok(built)
@@ -177,11 +192,13 @@ struct Init<'a, O> {
     ended: bool,
     /// Stay until nobody is left.
     stay: bool,
+    /// The app's files, where there is no PID namespace either.
+    standing: Option<Standing>,
 }
 
 impl<O: Observer> Init<'_, O> {
     /// Until the app ends, or where somebody wants to stay, until nobody is left. Then init ends, and the kernel kills whatever
-    /// else is in the PID namespace.
+    /// else is in the PID namespace, where there is one.
     fn supervise(&mut self) -> Result<(), Errno> {
         loop {
             if self.reap()? {
@@ -190,7 +207,9 @@ impl<O: Observer> Init<'_, O> {
             self.wait()?;
             self.observer.serve()?;
             self.read_signals()?;
-            self.read_socket()?;
+            if self.read_socket()? {
+                return Ok(());
+            }
         }
     }
 
@@ -216,52 +235,57 @@ impl<O: Observer> Init<'_, O> {
         Ok(())
     }
 
-    fn read_socket(&mut self) -> Result<(), Errno> {
+    /// Whether it is over: nobody is there any more, or wants us to stay.
+    fn read_socket(&mut self) -> Result<bool, Errno> {
         loop {
             match self.socket.receive()? {
-                Received::Message(ToInit::Signal(signal), _) => self.hand_on(signal)?,
+                Received::Message(ToInit::Signal(signal), _) => {
+                    if self.hand_on(signal)? {
+                        return Ok(true);
+                    }
+                }
                 // It comes before there is an app.
                 Received::Message(ToInit::Loop(_), _) => return Err(Errno::EBADMSG),
-                Received::Nothing => return Ok(()),
-                Received::Closed => process::exit(exit::FAILED),
+                Received::Nothing => return Ok(false),
+                Received::Closed => return Ok(true),
             }
         }
     }
 
-    /// Gives the app a signal that the monitor got, unless the app got it too.
-    fn hand_on(&mut self, signal: i32) -> Result<(), Errno> {
+    /// Gives the app a signal that the monitor got, unless the app got it too. Whether it ends the run instead.
+    fn hand_on(&mut self, signal: i32) -> Result<bool, Errno> {
         self.read_signals()?;
         if self.stay {
             // Who sends it may know of an end that is still to be seen here.
             self.reap()?;
         }
         if self.ended && self.stay {
-            // Everybody but init.
-            return match process::kill(Pid::from_raw(-1), signal) {
-                Err(Errno::ESRCH) => Ok(()),
-                result => result,
-            };
+            // Everybody but init. Without a PID namespace that would be all that the caller runs.
+            return match &self.standing {
+                Some(standing) => descendants::signal(signal, standing.waiter),
+                None => unless_gone(process::kill(Pid::from_raw(-1), signal)),
+            }
+            .map(|()| false);
         }
         if self.ended {
             // Nobody is left that the caller knows.
-            if signals::ENDING.contains(&signal) {
-                process::exit(0);
-            }
-            return Ok(());
+            return Ok(signals::ENDING.contains(&signal));
         }
         let to_group = self.witness.take(signal, Instant::now());
         if to_group && getpgid(Some(self.app)) == Ok(getpgrp()) {
-            return Ok(());
+            return Ok(false);
         }
-        match process::kill(self.app, signal) {
-            // It has just ended.
-            Err(Errno::ESRCH) => Ok(()),
-            result => result,
-        }
+        unless_gone(process::kill(self.app, signal)).map(|()| false)
     }
 
     fn stays(&self) -> bool {
         self.stay || self.observer.stays()
+    }
+
+    /// Whether nobody is left but a process of ours.
+    fn is_deserted(&self) -> bool {
+        let waiter = self.standing.as_ref().and_then(|standing| standing.waiter);
+        waiter.is_some_and(|waiter| descendants::of_this_process(Some(waiter)).is_empty())
     }
 
     /// Takes every change of every child; whether there is nothing to stay for.
@@ -269,7 +293,7 @@ impl<O: Observer> Init<'_, O> {
         loop {
             let (pid, change) = match process::try_wait(Pid::from_raw(-1)) {
                 Ok(Some(changed)) => changed,
-                Ok(None) => return Ok(self.ended && !self.stays()),
+                Ok(None) => return Ok(self.ended && (!self.stays() || self.is_deserted())),
                 Err(Errno::ECHILD) => return Ok(self.ended),
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno),
@@ -289,5 +313,13 @@ impl<O: Observer> Init<'_, O> {
                 return Ok(true);
             }
         }
+    }
+}
+
+/// Whoever is to be killed may have ended by himself.
+fn unless_gone(killed: Result<(), Errno>) -> Result<(), Errno> {
+    match killed {
+        Err(Errno::ESRCH) => Ok(()),
+        result => result,
     }
 }

@@ -6,6 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use nix::sys::socket::UnixAddr;
 use nix::unistd::Pid;
@@ -61,6 +62,16 @@ impl Manager {
             .extend(is_ours("SYSTEMD_EXEC_PID").then_some("SYSTEMD_EXEC_PID"));
         manager.find_socket(variable);
         manager
+    }
+
+    /// What the app is told where its socket is at `path`, if it has one.
+    pub(crate) fn variables_at(&self, path: Option<&Path>) -> Vec<Variable> {
+        let mut variables = self.variables.clone();
+        let told = variables.iter_mut().filter(|(_, value)| value == SOCKET_INSIDE);
+        for ((_, value), path) in told.zip(path) {
+            *value = path.into();
+        }
+        variables
     }
 
     fn pass(&mut self, names: &[&str], variable: &dyn Fn(&str) -> Option<OsString>) {

@@ -16,8 +16,12 @@ pub(crate) enum FromInit {
     Serve,
     /// Hand on what comes through the socket that comes with this to the service manager.
     Relay,
-    /// The root stands; the app comes next.
+    /// What comes with this stays open as long as the image is served.
+    Hold,
+    /// The app's process is all that it should be; the app comes next.
     Started(Rung),
+    /// There will be no app in this way; there may be in another.
+    Left(Failure),
     /// There will be no app.
     Failed(Failure),
     /// execve(2) refused. `present`: the file is there, so something that it needs is not.
@@ -64,6 +68,8 @@ impl FromInit {
         match self {
             Self::Serve => vec![b'V'],
             Self::Relay => vec![b'M'],
+            Self::Hold => vec![b'H'],
+            Self::Left(failure) => [&b"L"[..], &failure.encode()].concat(),
             Self::Started(rung) => [b"R", rung.name().as_bytes()].concat(),
             Self::Failed(failure) => [&b"F"[..], &failure.encode()].concat(),
             Self::NotExecuted { errno, present } => [number(b'N', *errno), vec![u8::from(*present)]].concat(),
@@ -80,6 +86,8 @@ impl FromInit {
         match (tag, rest) {
             (b'V', []) => Some(Self::Serve),
             (b'M', []) => Some(Self::Relay),
+            (b'H', []) => Some(Self::Hold),
+            (b'L', rest) => Failure::decode(rest).map(Self::Left),
             (b'R', name) => rung(name).map(Self::Started),
             (b'F', rest) => Failure::decode(rest).map(Self::Failed),
             (b'N', [errno @ .., present]) => Some(Self::NotExecuted {
@@ -124,7 +132,7 @@ impl ToInit {
 
 impl Failure {
     /// What `error` says, and the status that it deserves.
-    pub(crate) fn of(error: &impl fmt::Display, hint: Option<String>, status: u8) -> Self {
+    pub(crate) fn of(error: &dyn fmt::Display, hint: Option<String>, status: u8) -> Self {
         Self {
             status,
             message: error.to_string().into(),
@@ -182,7 +190,10 @@ mod tests {
         let messages = [
             FromInit::Serve,
             FromInit::Relay,
+            FromInit::Hold,
+            FromInit::Left(failure("mount x: no", Some("try y"))),
             FromInit::Started(Rung::Loop),
+            FromInit::Started(Rung::Disk),
             FromInit::Started(Rung::Directory),
             FromInit::Failed(failure("mount x: no", Some("try y"))),
             FromInit::Failed(failure("mount x: no", None)),

@@ -11,11 +11,13 @@
 //! the PID namespace between the others. What they mounted goes with the mount namespace.
 //!
 //! Where the app is to be process 1 itself, it is so in a PID namespace below init's.
+//! In the host's root there is no PID namespace: monitor and init adopt orphans and kill them at the end, and the app dies with init.
 
 pub(crate) mod app;
 pub(crate) mod background;
 pub mod clone;
 pub(crate) mod control_socket;
+pub(crate) mod descendants;
 pub(crate) mod descriptors;
 pub(crate) mod gate;
 pub(crate) mod init;

@@ -11,6 +11,7 @@ use nix::unistd::{Pid, getpid};
 
 use super::background::Launcher;
 use super::control_socket::{MonitorEnd, Received};
+use super::descriptors;
 use super::message::{Failure, FromInit, ToInit};
 use super::outcome::Observed;
 use super::relay::Relay;
@@ -19,6 +20,7 @@ use super::signals;
 use super::terminal::Foreground;
 use crate::debug::Trace;
 use crate::exit;
+use crate::hosts_root::fusermount;
 use crate::keep::{Connection, News};
 use crate::ladder::Rung;
 use crate::sys::process::{self, Change};
@@ -57,6 +59,8 @@ pub(crate) struct Awaited<'a> {
 pub(crate) struct Running {
     observed: Observed,
     server: Option<Server>,
+    /// What must stay open while the image is served.
+    held: Option<OwnedFd>,
     /// How the image server ended, and what it said.
     server_end: Option<(Change, Option<Failure>)>,
     relay: Option<Relay>,
@@ -172,11 +176,15 @@ impl Monitor<'_> {
                 let manager = self.manager.ok_or(Errno::EBADMSG)?;
                 self.run.relay = Some(Relay::new(inside, manager));
             }
+            FromInit::Hold => self.run.held = descriptor.map(fusermount::raise),
             FromInit::Started(started) => {
                 observed.started = true;
                 *rung = Some(started);
+                // No other way needs them.
+                descriptors::release()?;
                 return self.judge_server();
             }
+            FromInit::Left(failure) => observed.left = Some(failure),
             FromInit::Failed(failure) => observed.failed = Some(failure),
             FromInit::NotExecuted { errno, present } => observed.not_executed = Some((errno, present)),
             FromInit::Stopped(signal) => *stop = Some(signal),
@@ -301,13 +309,15 @@ impl Monitor<'_> {
         self.trace
             .say(format_args!("the image server, process {pid}, ended: {change:?}"));
         self.run.server_end = Some((change, self.run.server.take().and_then(Server::failure)));
+        // Init's own end may be behind this, and the app's, of which it has told before.
+        self.read_socket()?;
         self.judge_server()
     }
 
     /// The server's end ends the run, if the app's root is what it serves. Before that it is init's to notice, and to
     /// try another rung; but what was not signed is told in any case.
     fn judge_server(&mut self) -> Result<(), Errno> {
-        let needed = self.run.rung == Some(Rung::Fuse);
+        let needed = self.run.rung.is_some_and(Rung::is_served);
         let Some((change, failure)) = &mut self.run.server_end else {
             return Ok(());
         };
@@ -318,7 +328,9 @@ impl Monitor<'_> {
         {
             self.run.observed.image = failure.take();
         }
-        if needed && self.run.observed.init.is_none() {
+        // That mount init takes away itself, before it clears up.
+        let taken_away = self.run.rung == Some(Rung::Fusermount) && change == Change::Exited(0);
+        if needed && !taken_away && self.run.observed.init.is_none() {
             // What the app has left running needs it too, but the app's end is known.
             if self.run.observed.app.is_none() {
                 self.run.observed.server = Some(change);

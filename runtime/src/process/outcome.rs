@@ -15,6 +15,8 @@ pub(crate) struct Observed {
     pub(crate) started: bool,
     /// Init, or the app's process before it was the app, failed.
     pub(crate) failed: Option<Failure>,
+    /// The same, and another way may lead to one.
+    pub(crate) left: Option<Failure>,
     /// execve(2) failed: why, and whether the file is there.
     pub(crate) not_executed: Option<(i32, bool)>,
     /// The app ended so.
@@ -34,8 +36,27 @@ pub(crate) struct Observed {
 impl Observed {
     /// Whether there was an app, given that nobody is about to execute it any more.
     pub(crate) fn was_executed(&self) -> bool {
-        let failed = self.failed.is_some() || self.not_executed.is_some() || self.interrupted.is_some();
+        let failed =
+            self.failed.is_some() || self.left.is_some() || self.not_executed.is_some() || self.interrupted.is_some();
         !failed && (self.app.is_some() || self.init.is_none())
+    }
+
+    /// Why another way is to be tried, if it is: nothing of the app was executed, and nobody wants it to end.
+    pub(crate) fn left(&self) -> Option<Failure> {
+        let goes_on = !self.started && self.image.is_none() && self.interrupted.is_none() && self.failed.is_none();
+        let failure = match (&self.left, self.init) {
+            (Some(failure), _) => match &self.unserved {
+                Some(reason) => failure.clone().because(reason.clone()),
+                None => failure.clone(),
+            },
+            // A filter of system calls that kills.
+            (None, Some(init @ Change::Signalled(libc::SIGSYS))) => {
+                let error = Error::InitEnded(Some(init));
+                Failure::of(&error, error.hint(), error.status())
+            }
+            _ => return None,
+        };
+        goes_on.then_some(failure)
     }
 
     /// The end of the run. `program` is the path that was to be executed.
@@ -50,7 +71,7 @@ impl Observed {
         if let Some(signal) = self.interrupted {
             return End::Signalled(signal);
         }
-        if let Some(failure) = self.failed {
+        if let Some(failure) = self.failed.or(self.left) {
             // Init knows only that nobody served.
             let reason = self.unserved.filter(|_| !self.started);
             return End::Failed(Error::Elsewhere(match reason {
@@ -122,6 +143,34 @@ mod tests {
         // Another rung held: what failed then is another matter.
         let (text, hint) = told(said("fork the app's process", None), true);
         assert_eq!((text.as_str(), hint.as_str()), ("fork the app's process", ""));
+    }
+
+    #[test]
+    fn another_way_is_tried_where_nothing_was_executed() {
+        let left = Observed {
+            left: failure(125),
+            init: Some(Change::Exited(125)),
+            ..Observed::default()
+        };
+        let changed = |change: &dyn Fn(&mut Observed)| {
+            let mut observed = left.clone();
+            change(&mut observed);
+            observed.left().is_some()
+        };
+        assert!(changed(&|_| ()));
+        assert!(!changed(&|observed| observed.started = true));
+        assert!(!changed(&|observed| observed.failed = failure(125)));
+        assert!(!changed(&|observed| observed.image = failure(121)));
+        assert!(!changed(&|observed| observed.interrupted = Some(2)));
+        assert!(!changed(&|observed| observed.left = None));
+        let killed = |signal| {
+            changed(&|observed| {
+                observed.left = None;
+                observed.init = Some(Change::Signalled(signal));
+            })
+        };
+        assert!(killed(libc::SIGSYS) && !killed(libc::SIGKILL));
+        assert_eq!(concluded(left), "failed 125");
     }
 
     #[test]

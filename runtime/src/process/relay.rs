@@ -41,9 +41,17 @@ struct Letter {
 /// # Errors
 /// socket(2), bind(2).
 pub(crate) fn open_inside() -> Result<OwnedFd, Errno> {
+    open_at(Path::new(SOCKET_INSIDE))
+}
+
+/// The socket at `path`, of at most 107 bytes.
+///
+/// # Errors
+/// See [`open_inside`].
+pub(crate) fn open_at(path: &Path) -> Result<OwnedFd, Errno> {
     let inside = datagram_socket()?;
     // While the root is built the umask is 0.
-    bind(inside.as_raw_fd(), &UnixAddr::new(Path::new(SOCKET_INSIDE))?)?;
+    bind(inside.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(inside)
 }
 

@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getpid, getppid, pipe2};
 
 use super::control_socket::MonitorEnd;
+use super::descriptors;
 use super::message::{Failure, LONGEST};
 use crate::exit;
 use crate::image::{CheckError, OwnerMap, VerifiedImage, fuse};
@@ -108,7 +109,8 @@ fn prepare(monitor: Pid, socket: &mut MonitorEnd, report: &File) -> Result<(), E
     if getppid() != monitor {
         process::exit(exit::FAILED);
     }
-    socket.replace(report)
+    socket.replace(report)?;
+    descriptors::release()
 }
 
 /// The status and the words for a block that could not be vouched for.

@@ -20,25 +20,26 @@ pub struct Identity {
     pub asked: bool,
 }
 
+/// The caller, whom nobody asked for.
+pub(crate) fn caller(host: &Facts) -> Identity {
+    Identity {
+        account: Account {
+            uid: host.uid,
+            gid: host.gid,
+            ..host.account.clone()
+        },
+        groups: Vec::new(),
+        asked: false,
+    }
+}
+
 /// Who `asked` is in the image, or the caller.
 ///
 /// # Errors
 /// The name that the image does not have.
 pub(super) fn resolve<'a>(asked: Option<&UserOption>, host: &'a Facts, survey: &'a Survey) -> Result<Identity, String> {
     let Some(UserOption { user, group }) = asked else {
-        let (account, groups) = (
-            Account {
-                uid: host.uid,
-                gid: host.gid,
-                ..host.account.clone()
-            },
-            Vec::new(),
-        );
-        return Ok(Identity {
-            account,
-            groups,
-            asked: false,
-        });
+        return Ok(caller(host));
     };
     // The program sees the host's files where that was chosen.
     let seen = |name: &str, own: &'a Option<Vec<u8>>| {

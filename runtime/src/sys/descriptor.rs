@@ -1,6 +1,6 @@
 //! Descriptors that no object of ours owns.
 
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
@@ -85,4 +85,15 @@ pub fn adopt_received(numbers: &[RawFd]) -> Vec<OwnedFd> {
         .iter()
         .map(|&number| unsafe { OwnedFd::from_raw_fd(number) })
         .collect()
+}
+
+/// A second number for what `descriptor` names, `lowest` or higher, closed when another program is executed.
+///
+/// # Errors
+/// fcntl(2): `EINVAL` and `EMFILE` where there is no such number to be had.
+pub fn duplicate_above(descriptor: BorrowedFd<'_>, lowest: RawFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: F_DUPFD_CLOEXEC takes a number and makes another.
+    let number = Errno::result(unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, lowest) })?;
+    // SAFETY: the kernel has just made this number; nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }

@@ -5,6 +5,7 @@ pub mod descriptor;
 pub mod detached_mount;
 pub mod disposition;
 pub mod keyring;
+pub mod landlock;
 pub mod loop_device;
 pub mod mount_attribute;
 pub mod network;

@@ -40,7 +40,7 @@ pub fn mount(dev: &Path, target: &Path, owner: OwnerMap) -> Result<OwnedFd, Moun
     let fd = fcntl::open(&path, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(|errno| MountError::Open { path, errno })?;
     let mut flags = MsFlags::MS_RDONLY | MsFlags::MS_NODEV;
-    if matches!(owner, OwnerMap::Caller { .. }) {
+    if owner != OwnerMap::AsStored {
         flags |= MsFlags::MS_NOSUID;
     }
     let options = options(fd.as_raw_fd(), unistd::geteuid().as_raw(), unistd::getegid().as_raw());

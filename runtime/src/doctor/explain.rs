@@ -1,0 +1,413 @@
+//! What stands behind a failure, and what helps. Pure.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use super::facts::{Facts, Namespace};
+use crate::error::contains;
+use crate::ladder::Rung;
+use crate::process::message::Failure;
+
+/// Something that would help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remedy {
+    /// What is in the way.
+    pub cause: String,
+    /// What to type, as root where it says so by `sudo`; none where there is nothing to type.
+    pub command: Option<String>,
+}
+
+impl Remedy {
+    fn new(cause: &str, command: &str) -> Self {
+        Self {
+            command: Some(command.to_owned()),
+            ..Self::without(cause)
+        }
+    }
+
+    fn without(cause: &str) -> Self {
+        Self {
+            cause: cause.to_owned(),
+            command: None,
+        }
+    }
+}
+
+/// What would make `rung` hold for `file`, the most likely first.
+pub(super) fn remedies(rung: Rung, facts: &Facts, failure: &Failure, file: &Path) -> Vec<Remedy> {
+    let mut found = Vec::new();
+    let says = |text: &str| contains(failure.message.as_bytes(), text);
+    match rung {
+        Rung::Loop => of_loop(facts, file, &mut found),
+        Rung::Fuse => {
+            of_namespace(facts, file, &mut found);
+            of_device(facts, &mut found);
+            of_overlay(facts, &mut found);
+        }
+        Rung::Unpack => {
+            of_namespace(facts, file, &mut found);
+            if says(Errno::ENOSPC.desc()) {
+                found.push(Remedy::without(
+                    "the image does not fit into three quarters of the memory",
+                ));
+            }
+        }
+        Rung::Fusermount => {
+            if says("no fusermount3") {
+                found.push(Remedy::new(
+                    "fusermount3 is not installed",
+                    "sudo apt-get install fuse3",
+                ));
+            }
+            if says("determine username") {
+                let cause = "fusermount3 wants the user to have an entry in /etc/passwd";
+                found.push(Remedy::new(cause, &format!("sudo useradd -u {} polecat", facts.uid)));
+            }
+            of_device(facts, &mut found);
+        }
+        Rung::Disk => {
+            let cause = "no directory was found that is yours and whose files can be executed";
+            let command = format!("mkdir -m 700 DIR && XDG_CACHE_HOME=DIR {}", quoted(file));
+            found.push(Remedy::new(cause, &command));
+        }
+        Rung::Kept | Rung::Directory => {}
+    }
+    if let (true, Some(hint)) = (found.is_empty(), &failure.hint) {
+        found.push(Remedy::without(&format!("try: {}", hint.display())));
+    }
+    found
+}
+
+fn of_loop(facts: &Facts, file: &Path, found: &mut Vec<Remedy>) {
+    if !facts.privileged {
+        let cause = if facts.uid == 0 {
+            "only a root with CAP_SYS_ADMIN may use loop devices, which this container's has not"
+        } else {
+            "only root may use loop devices"
+        };
+        found.push(Remedy::new(cause, &format!("sudo {}", quoted(file))));
+        return;
+    }
+    match facts.loop_control {
+        Some(Errno::ENOENT | Errno::ENXIO | Errno::ENODEV) => {
+            found.push(Remedy::new("there are no loop devices", "sudo modprobe loop"));
+        }
+        Some(errno) => found.push(Remedy::without(&format!("/dev/loop-control: {}", errno.desc()))),
+        None => {}
+    }
+    if facts.lacks("squashfs") {
+        found.push(Remedy::new("the kernel has no squashfs", "sudo modprobe squashfs"));
+    }
+    of_overlay(facts, found);
+    if found.is_empty() {
+        found.push(Remedy::without(
+            "the kernel's squashfs may lack zstd (CONFIG_SQUASHFS_ZSTD): the other rungs do without it",
+        ));
+    }
+}
+
+fn of_overlay(facts: &Facts, found: &mut Vec<Remedy>) {
+    if facts.lacks("overlay") {
+        found.push(Remedy::new("the kernel has no overlay", "sudo modprobe overlay"));
+    }
+}
+
+fn of_device(facts: &Facts, found: &mut Vec<Remedy>) {
+    match facts.fuse {
+        Some(Errno::ENOENT) => {
+            found.push(Remedy::new("there is no /dev/fuse", "sudo modprobe fuse"));
+            found.push(Remedy::new(
+                "a container gets it by an option of its engine",
+                "docker run --device /dev/fuse ...",
+            ));
+        }
+        Some(Errno::ENODEV | Errno::ENXIO) => {
+            found.push(Remedy::new("there is nothing behind /dev/fuse", "sudo modprobe fuse"));
+        }
+        Some(Errno::EACCES) => found.push(Remedy::new("/dev/fuse is not for everyone", "sudo chmod 666 /dev/fuse")),
+        Some(errno) => found.push(Remedy::without(&format!("/dev/fuse: {}", errno.desc()))),
+        None => {}
+    }
+}
+
+fn of_namespace(facts: &Facts, file: &Path, found: &mut Vec<Remedy>) {
+    if facts.privileged {
+        return;
+    }
+    let (errno, made) = match facts.namespace {
+        Namespace::Works => return,
+        Namespace::NotMade(errno) => (errno, false),
+        Namespace::Useless(errno) => (errno, true),
+    };
+    let off = |name| facts.setting(name) == Some(0);
+    if off("kernel.unprivileged_userns_clone") {
+        let command = "sudo sysctl -w kernel.unprivileged_userns_clone=1";
+        found.push(Remedy::new("user namespaces are switched off", command));
+    }
+    for name in ["user.max_user_namespaces", "user.max_mnt_namespaces"] {
+        if off(name) || (errno == Errno::ENOSPC && name == "user.max_user_namespaces") {
+            let cause = "there are as many namespaces as may be";
+            found.push(Remedy::new(cause, &format!("sudo sysctl -w {name}=15000")));
+            if errno == Errno::ENOSPC {
+                break;
+            }
+        }
+    }
+    if facts.setting("kernel.apparmor_restrict_unprivileged_userns") == Some(1) {
+        let cause = "AppArmor takes the rights in user namespaces from programs without a profile";
+        found.push(Remedy::new(cause, &apparmor(file)));
+        found.push(Remedy::new(
+            "or for all programs",
+            "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        ));
+    }
+    if !found.is_empty() {
+        return;
+    }
+    found.push(match errno {
+        Errno::EINVAL if !made => Remedy::without("the kernel has no user namespaces (CONFIG_USER_NS)"),
+        Errno::ENOENT if made => Remedy::new("there is no /proc", "sudo mount -t proc proc /proc"),
+        _ if facts.filtered => Remedy::new(
+            "a filter of system calls (seccomp), as container engines have, forbids it",
+            "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined ...",
+        ),
+        _ if made => Remedy::without(&format!(
+            "a user namespace can be made, and nothing mounted in it ({}): a security module, or a /proc that is covered in part",
+            errno.desc()
+        )),
+        _ => Remedy::without(&format!(
+            "user namespaces cannot be made ({}): a chroot(2), a container engine, or a security module",
+            errno.desc()
+        )),
+    });
+}
+
+/// A profile that says nothing but that this file may have user namespaces, and the command that loads it.
+fn apparmor(file: &Path) -> String {
+    let name: String = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let odd = |byte: char| !(byte.is_ascii_alphanumeric() || matches!(byte, '.' | '-' | '_'));
+    let name = format!("polecat.{}", name.replace(odd, "_"));
+    let shown = file.display().to_string();
+    let profile = format!(
+        "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile {name} \"{}\" flags=(unconfined) {{\\n  userns,\\n}}\\n",
+        shown.replace('%', "%%")
+    );
+    let path = format!("/etc/apparmor.d/{name}");
+    format!(
+        "printf {} | sudo tee {path} && sudo apparmor_parser -r {path}",
+        quote(&profile)
+    )
+}
+
+fn quoted(file: &Path) -> String {
+    quote(&file.display().to_string())
+}
+
+/// A word of a shell.
+fn quote(text: &str) -> String {
+    let plain =
+        |byte: char| byte.is_ascii_alphanumeric() || matches!(byte, '/' | '.' | '-' | '_' | '+' | ',' | '=' | '@');
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sound() -> Facts {
+        Facts {
+            uid: 1000,
+            privileged: false,
+            namespace: Namespace::Works,
+            fuse: None,
+            loop_control: None,
+            filesystems: Some([true; 3]),
+            settings: Vec::new(),
+            filtered: false,
+        }
+    }
+
+    fn told(rung: Rung, facts: &Facts, message: &str) -> String {
+        let failure = Failure {
+            status: 125,
+            message: message.into(),
+            hint: Some("a hint".into()),
+        };
+        let found = remedies(rung, facts, &failure, Path::new("/opt/my app.run"));
+        let line = |remedy: &Remedy| format!("{}: {}", remedy.cause, remedy.command.as_deref().unwrap_or("-"));
+        found.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn each_cause_has_its_remedy() {
+        let namespace = |namespace, settings: &[(&'static str, i64)]| Facts {
+            namespace,
+            settings: settings.to_vec(),
+            ..sound()
+        };
+        let made = Namespace::NotMade;
+        let cases: [(Rung, Facts, &str, &str); 22] = [
+            (
+                Rung::Loop,
+                sound(),
+                "",
+                "only root may use loop devices: sudo '/opt/my app.run'",
+            ),
+            (Rung::Loop, Facts { uid: 0, ..sound() }, "", "CAP_SYS_ADMIN"),
+            (
+                Rung::Loop,
+                Facts {
+                    privileged: true,
+                    loop_control: Some(Errno::ENOENT),
+                    ..sound()
+                },
+                "",
+                "no loop devices: sudo modprobe loop",
+            ),
+            (
+                Rung::Loop,
+                Facts {
+                    privileged: true,
+                    filesystems: Some([false, true, true]),
+                    ..sound()
+                },
+                "",
+                "sudo modprobe squashfs",
+            ),
+            (
+                Rung::Loop,
+                Facts {
+                    privileged: true,
+                    ..sound()
+                },
+                "",
+                "CONFIG_SQUASHFS_ZSTD",
+            ),
+            (
+                Rung::Fuse,
+                namespace(made(Errno::EPERM), &[("kernel.unprivileged_userns_clone", 0)]),
+                "",
+                "sudo sysctl -w kernel.unprivileged_userns_clone=1",
+            ),
+            (
+                Rung::Unpack,
+                namespace(made(Errno::ENOSPC), &[("user.max_user_namespaces", 0)]),
+                "",
+                "sudo sysctl -w user.max_user_namespaces=15000",
+            ),
+            (
+                Rung::Unpack,
+                namespace(made(Errno::ENOSPC), &[("user.max_user_namespaces", 5)]),
+                "",
+                "sudo sysctl -w user.max_user_namespaces=15000",
+            ),
+            (
+                Rung::Unpack,
+                namespace(
+                    Namespace::Useless(Errno::EACCES),
+                    &[("kernel.apparmor_restrict_unprivileged_userns", 1)],
+                ),
+                "",
+                "profile polecat.my_app.run \"/opt/my app.run\" flags=(unconfined) {\\n  userns,",
+            ),
+            (
+                Rung::Unpack,
+                Facts {
+                    namespace: made(Errno::EPERM),
+                    filtered: true,
+                    ..sound()
+                },
+                "",
+                "seccomp=unconfined",
+            ),
+            (Rung::Fuse, namespace(made(Errno::EINVAL), &[]), "", "CONFIG_USER_NS"),
+            (Rung::Fuse, namespace(made(Errno::EPERM), &[]), "", "chroot(2)"),
+            (
+                Rung::Fuse,
+                namespace(Namespace::Useless(Errno::ENOENT), &[]),
+                "",
+                "no /proc: sudo mount -t proc proc /proc",
+            ),
+            (
+                Rung::Fuse,
+                namespace(Namespace::Useless(Errno::EPERM), &[]),
+                "",
+                "nothing mounted in it (Operation not permitted)",
+            ),
+            (
+                Rung::Fuse,
+                Facts {
+                    fuse: Some(Errno::ENOENT),
+                    ..sound()
+                },
+                "",
+                "docker run --device /dev/fuse",
+            ),
+            (
+                Rung::Fusermount,
+                Facts {
+                    fuse: Some(Errno::EACCES),
+                    ..sound()
+                },
+                "",
+                "sudo chmod 666 /dev/fuse",
+            ),
+            (
+                Rung::Fuse,
+                Facts {
+                    filesystems: Some([true, false, true]),
+                    ..sound()
+                },
+                "",
+                "sudo modprobe overlay",
+            ),
+            (
+                Rung::Fusermount,
+                sound(),
+                "could not determine username",
+                "sudo useradd -u 1000 polecat",
+            ),
+            (
+                Rung::Fusermount,
+                sound(),
+                "no fusermount3 in PATH",
+                "apt-get install fuse3",
+            ),
+            (Rung::Disk, sound(), "", "XDG_CACHE_HOME=DIR '/opt/my app.run'"),
+            (
+                Rung::Unpack,
+                sound(),
+                "No space left on device",
+                "three quarters of the memory",
+            ),
+            (Rung::Fuse, sound(), "", "try: a hint: -"),
+        ];
+        for (rung, facts, message, expected) in cases {
+            let found = told(rung, &facts, message);
+            assert!(found.contains(expected), "{rung}: {facts:?}: {found}");
+        }
+        let privileged = Facts {
+            privileged: true,
+            ..namespace(made(Errno::EPERM), &[])
+        };
+        assert_eq!(told(Rung::Unpack, &privileged, ""), "try: a hint: -");
+    }
+
+    #[test]
+    fn words_of_a_shell() {
+        for (text, expected) in [
+            ("a/b.run", "a/b.run"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quote(text), expected);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Which rungs of the [ladder](crate::ladder) work here, found out by trying each with the bundle's own image, why the others do
+//! not, and what would help. Settings of the kernel are read to explain what was tried, never to guess.
+
+mod explain;
+mod facts;
+mod report;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
+
+use crate::control::Control;
+use crate::error::Error;
+use crate::exit::{self, End};
+use crate::host::read_up_to;
+use crate::job::Job;
+use crate::ladder::Rung;
+use crate::options::Supervision;
+use crate::process::message::{Failure, LONGEST};
+use crate::run::supervise;
+use crate::sys::process::{self, Fork};
+use crate::trace::MissObserver;
+use crate::verify::Verified;
+
+pub use explain::Remedy;
+pub use facts::Facts;
+
+/// What was found out.
+#[derive(Debug)]
+pub struct Report {
+    /// The bundle, as remedies name it.
+    pub file: PathBuf,
+    /// The rung that a start would take.
+    pub taken: Option<Rung>,
+    /// Every rung, best first.
+    pub rungs: Vec<Examined>,
+    /// What the host says of itself.
+    pub facts: Facts,
+}
+
+/// A rung that was tried.
+#[derive(Debug)]
+pub struct Examined {
+    /// Which.
+    pub rung: Rung,
+    /// Why it does not hold, if it does not.
+    pub failure: Option<Failure>,
+    /// What would help.
+    pub remedies: Vec<Remedy>,
+}
+
+impl Report {
+    /// 0 where a start would find a rung, 1 where it would not.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        u8::from(self.taken.is_none())
+    }
+}
+
+/// Tries every rung with the command of `verified`, which is not executed: everything up to that is done and undone.
+/// `control` is what a start would be told, its rung left out. `file` is the bundle's path.
+///
+/// The process must have a single thread.
+///
+/// # Errors
+/// A trial cannot be made at all.
+pub fn examine(verified: &Verified, control: &Control, file: &Path) -> Result<Report, Error> {
+    let facts = Facts::take();
+    let taken = attempt(verified, control, None)?.ok();
+    let mut rungs = Vec::new();
+    for rung in Rung::ALL {
+        let failure = attempt(verified, control, Some(rung))?.err();
+        let remedies = match &failure {
+            // What was not signed is no matter of rungs.
+            Some(failure) if failure.status != exit::UNVERIFIED => explain::remedies(rung, &facts, failure, file),
+            _ => Vec::new(),
+        };
+        rungs.push(Examined {
+            rung,
+            failure,
+            remedies,
+        });
+    }
+    Ok(Report {
+        file: file.to_owned(),
+        taken,
+        rungs,
+        facts,
+    })
+}
+
+/// The rung that holds, or why none does. In a process of its own, for a run takes its process over.
+fn attempt(verified: &Verified, control: &Control, rung: Option<Rung>) -> Result<Result<Rung, Failure>, Error> {
+    let failed = |step| move |errno| Error::Monitor { step, errno };
+    let (told, tells) = pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe for a trial"))?;
+    match process::fork().map_err(failed("fork for a trial"))? {
+        Fork::Child => {
+            drop(told);
+            process::exit(run(verified, control, rung, tells))
+        }
+        Fork::Parent(trial) => {
+            drop(tells);
+            let text = read_up_to(File::from(told), LONGEST as u64).unwrap_or_default();
+            let change = process::wait(trial).map_err(failed("wait for a trial"))?;
+            let held = std::str::from_utf8(&text).ok().and_then(Rung::from_name);
+            let lost = || Failure::of(&Error::InitEnded(Some(change)), None, exit::FAILED);
+            Ok(held.ok_or_else(|| Failure::decode(&text).unwrap_or_else(lost)))
+        }
+    }
+}
+
+/// A run that ends before the program begins. Tells the rung, or what failed.
+fn run(verified: &Verified, control: &Control, rung: Option<Rung>, tells: OwnedFd) -> u8 {
+    let control = Control {
+        mount: rung,
+        debug: false,
+        ..control.clone()
+    };
+    let Ok(trial) = tells.try_clone() else {
+        return exit::FAILED;
+    };
+    let process = verified.manifest().process.clone();
+    let end = Job::of_bundle(verified, process, Vec::<OsString>::new(), control).and_then(|mut job| {
+        job.trial = Some(trial);
+        // It is over before anybody could watch over it, and nothing is to be said or kept.
+        job.options.supervision = Supervision::default();
+        job.options.keep = Some(0);
+        (job.options.status, job.options.status_fd) = (false, None);
+        supervise(job, None::<MissObserver>)
+    });
+    let error = match end {
+        Ok(End::Exited(0)) => return 0,
+        Ok(End::Failed(error)) | Err(error) => error,
+        Ok(End::Exited(_) | End::Signalled(_)) => Error::InitEnded(None),
+    };
+    let failure = Failure::of(&error, error.hint(), error.status());
+    match File::from(tells).write_all(&failure.encode()) {
+        Ok(()) | Err(_) => exit::FAILED,
+    }
+}

@@ -1,0 +1,231 @@
+//! What an executable says of how it wants to be started: the interpreter (`PT_INTERP`) and the directories that it names for its
+//! libraries, elf(5). Of this machine's byte order: another one could not be executed.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+const PT_LOAD: u64 = 1;
+const PT_DYNAMIC: u64 = 2;
+const PT_INTERP: u64 = 3;
+const DT_STRTAB: u64 = 5;
+const DT_RPATH: u64 = 15;
+const DT_RUNPATH: u64 = 29;
+
+/// Longer texts, and more entries, than any executable has.
+const LONGEST: u64 = 4096;
+const MOST_HEADERS: u64 = 1000;
+const MOST_ENTRIES: u64 = 4096;
+
+/// What is said.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// Path of the dynamic loader; none in a static executable.
+    pub(super) interpreter: Option<Vec<u8>>,
+    /// RPATH or RUNPATH, with its colons.
+    pub(super) search_path: Vec<u8>,
+}
+
+/// A part of the file that is mapped.
+#[derive(Debug, Clone, Copy)]
+struct Segment {
+    offset: u64,
+    address: u64,
+    length: u64,
+}
+
+/// Reads `file`; none where it is no executable of this kind.
+pub(super) fn read(file: &File) -> io::Result<Option<Facts>> {
+    let mut identity = [0; 16];
+    if file.read_exact_at(&mut identity, 0).is_err() || !identity.starts_with(b"\x7fELF") {
+        return Ok(None);
+    }
+    let wide = identity[4] == 2;
+    let reader = Reader { file, wide };
+    let (headers, size, count) = if wide {
+        (reader.word(32)?, reader.number(54, 2)?, reader.number(56, 2)?)
+    } else {
+        (reader.word(28)?, reader.number(42, 2)?, reader.number(44, 2)?)
+    };
+    let mut facts = Facts::default();
+    let mut loaded = Vec::new();
+    let mut dynamic = None;
+    for number in 0..count.min(MOST_HEADERS) {
+        let at = headers.saturating_add(number * size);
+        let kind = reader.number(at, 4)?;
+        let segment = reader.segment(at)?;
+        match kind {
+            PT_LOAD => loaded.push(segment),
+            PT_DYNAMIC => dynamic = Some(segment),
+            PT_INTERP => facts.interpreter = Some(reader.text(segment.offset, segment.length)?),
+            _ => {}
+        }
+    }
+    if let Some(dynamic) = dynamic {
+        facts.search_path = reader.search_path(dynamic, &loaded)?;
+    }
+    Ok(Some(facts))
+}
+
+struct Reader<'a> {
+    file: &'a File,
+    /// 64 bits.
+    wide: bool,
+}
+
+impl Reader<'_> {
+    /// A number of this many bytes.
+    #[inline(never)]
+    fn number(&self, at: u64, length: usize) -> io::Result<u64> {
+        let mut bytes = [0; 8];
+        let start = if cfg!(target_endian = "big") {
+            bytes.len() - length
+        } else {
+            0
+        };
+        self.file.read_exact_at(&mut bytes[start..start + length], at)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    /// An address or a length.
+    fn word(&self, at: u64) -> io::Result<u64> {
+        self.number(at, if self.wide { 8 } else { 4 })
+    }
+
+    fn segment(&self, header: u64) -> io::Result<Segment> {
+        let [offset, address, length] = if self.wide { [8, 16, 32] } else { [4, 8, 16] };
+        let field = |at| self.word(header.saturating_add(at));
+        Ok(Segment {
+            offset: field(offset)?,
+            address: field(address)?,
+            length: field(length)?,
+        })
+    }
+
+    /// Up to the first NUL byte.
+    fn text(&self, at: u64, length: u64) -> io::Result<Vec<u8>> {
+        // At most 4096, so it fits.
+        let mut bytes = vec![0; usize::try_from(length.min(LONGEST)).unwrap_or_default()];
+        let read = self.file.read_at(&mut bytes, at)?;
+        bytes.truncate(read);
+        let end = bytes.iter().position(|&byte| byte == 0);
+        bytes.truncate(end.unwrap_or(bytes.len()));
+        Ok(bytes)
+    }
+
+    fn search_path(&self, dynamic: Segment, loaded: &[Segment]) -> io::Result<Vec<u8>> {
+        let size = if self.wide { 8 } else { 4 };
+        let (mut strings, mut path) = (None, None);
+        for number in 0..(dynamic.length / (2 * size)).min(MOST_ENTRIES) {
+            let at = dynamic.offset.saturating_add(number * 2 * size);
+            match (self.word(at)?, self.word(at.saturating_add(size))?) {
+                (0, _) => break,
+                (DT_STRTAB, address) => strings = Some(address),
+                (DT_RUNPATH, offset) => path = Some(offset),
+                // Where there are both, this one means nothing.
+                (DT_RPATH, offset) => path = path.or(Some(offset)),
+                _ => {}
+            }
+        }
+        let Some((strings, path)) = strings.zip(path) else {
+            return Ok(Vec::new());
+        };
+        let holds = |segment: &&Segment| {
+            strings
+                .checked_sub(segment.address)
+                .is_some_and(|at| at < segment.length)
+        };
+        match loaded.iter().find(holds) {
+            Some(segment) => {
+                let start = segment.offset.saturating_add(strings - segment.address);
+                self.text(start.saturating_add(path), LONGEST)
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn of(bytes: &[u8]) -> io::Result<Option<Facts>> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        read(&file)
+    }
+
+    #[test]
+    fn what_is_none_and_what_is_cut_off() {
+        for bytes in [&b""[..], b"\x7fEL", b"#!/bin/sh\n", &[0; 64]] {
+            assert_eq!(of(bytes).unwrap(), None);
+        }
+        let mut header = vec![0xff; 64];
+        header[..16].copy_from_slice(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
+        assert!(of(&header).is_err(), "headers far behind the end");
+        header[4] = 1;
+        assert!(of(&header).is_err());
+        header.truncate(20);
+        assert!(of(&header).is_err());
+    }
+
+    #[test]
+    fn this_test_has_what_it_says() {
+        let own = File::open("/proc/self/exe").unwrap();
+        let facts = read(&own).unwrap().unwrap();
+        let mut text = Vec::new();
+        io::Read::read_to_end(&mut File::open("/proc/self/exe").unwrap(), &mut text).unwrap();
+        if let Some(interpreter) = facts.interpreter {
+            assert!(interpreter.starts_with(b"/"));
+            assert!(text.windows(interpreter.len()).any(|window| window == interpreter));
+        }
+    }
+
+    /// An executable of one segment, whose dynamic section says this.
+    fn with_dynamic(entries: &[(u64, u64)], strings: &[u8]) -> Vec<u8> {
+        const TABLE: u64 = 64 + 2 * 56;
+        let mut bytes = vec![0_u8; 64];
+        bytes[..5].copy_from_slice(b"\x7fELF\x02");
+        bytes[32..40].copy_from_slice(&64_u64.to_ne_bytes());
+        bytes[54..56].copy_from_slice(&56_u16.to_ne_bytes());
+        bytes[56..58].copy_from_slice(&2_u16.to_ne_bytes());
+        let length = entries.len() as u64 * 16;
+        for (kind, offset, address, size) in [(1_u32, 0, 0x1000, 0x1000), (2, TABLE, 0x1000 + TABLE, length)] {
+            bytes.extend(kind.to_ne_bytes());
+            bytes.extend(0_u32.to_ne_bytes());
+            for word in [offset, address, address, size, size, 0] {
+                bytes.extend(word.to_ne_bytes());
+            }
+        }
+        for (tag, value) in entries {
+            let value = if *tag == DT_STRTAB {
+                0x1000 + TABLE + length
+            } else {
+                *value
+            };
+            bytes.extend([*tag, value].iter().flat_map(|word| word.to_ne_bytes()));
+        }
+        bytes.extend(strings);
+        bytes
+    }
+
+    #[test]
+    fn run_paths() {
+        let strings = b"\0/opt/a:/opt/b\0/old\0";
+        for (entries, expected) in [
+            (&[(DT_STRTAB, 0), (DT_RUNPATH, 1)][..], &b"/opt/a:/opt/b"[..]),
+            (&[(DT_RPATH, 15), (DT_STRTAB, 0)], b"/old"),
+            (&[(DT_RPATH, 15), (DT_RUNPATH, 1), (DT_STRTAB, 0)], b"/opt/a:/opt/b"),
+            (&[(DT_RUNPATH, 1), (DT_RPATH, 15), (DT_STRTAB, 0)], b"/opt/a:/opt/b"),
+            (&[(0, 0), (DT_STRTAB, 0), (DT_RUNPATH, 1)], b""),
+            (&[(DT_STRTAB, 0)], b""),
+            (&[(DT_RUNPATH, 1)], b""),
+            (&[(DT_STRTAB, 0), (DT_RUNPATH, 1 << 40)], b""),
+        ] {
+            let facts = of(&with_dynamic(entries, strings)).unwrap().unwrap();
+            assert_eq!(facts.search_path, expected, "{entries:?}");
+            assert_eq!(facts.interpreter, None);
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! How a program is started whose files are somewhere in the host's root: through its own dynamic loader, which is told where the
+//! libraries are, ld.so(8). No environment variable says it, so nothing that the program starts is led astray.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::mem;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use nix::errno::Errno;
+
+use super::elf;
+use crate::error::{contains, errno};
+use crate::host::{read_short, read_up_to};
+
+/// As many as the kernel follows, path_resolution(7).
+const MOST_LINKS: usize = 40;
+
+/// An interpreter of a script may be a script, execve(2).
+const MOST_SCRIPTS: usize = 5;
+
+/// Longest first line of a script, bytes.
+const LONGEST_LINE: u64 = 256;
+
+/// Where programs are if nobody says it.
+const BIN: [&str; 6] = ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
+
+/// The arguments of execve(2).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Launch {
+    /// What is executed, in the host's root.
+    pub(crate) path: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// Why a program cannot be started.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LaunchError {
+    /// In the image.
+    path: PathBuf,
+    pub(crate) errno: Errno,
+}
+
+impl LaunchError {
+    #[inline(never)]
+    fn new(path: &Path, error: &io::Error) -> Self {
+        Self {
+            path: path.to_owned(),
+            errno: errno(error),
+        }
+    }
+}
+
+/// A tree of files in the host's root.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tree<'a>(pub(crate) &'a Path);
+
+impl Tree<'_> {
+    /// How `program`, a path of the tree, is started with `arguments`, the first of which is its name.
+    pub(crate) fn launch(self, program: &str, arguments: Vec<OsString>) -> Result<Launch, LaunchError> {
+        self.start(Path::new(program), arguments, 0)
+    }
+
+    fn start(self, program: &Path, mut arguments: Vec<OsString>, scripts: usize) -> Result<Launch, LaunchError> {
+        let (path, file) = self.open(program)?;
+        if let Some(facts) = elf::read(&file).map_err(|error| LaunchError::new(program, &error))? {
+            if let Some(first) = arguments.first_mut() {
+                *first = self.called(program, first);
+            }
+            return match &facts.interpreter {
+                Some(loader) => self.through(
+                    Path::new(OsStr::from_bytes(loader)),
+                    &facts.search_path,
+                    path,
+                    arguments,
+                ),
+                None => Ok(Launch { path, arguments }),
+            };
+        }
+        let text = read_up_to(file, LONGEST_LINE).map_err(|error| LaunchError::new(program, &error))?;
+        match shebang(&text) {
+            Some((interpreter, argument)) if scripts < MOST_SCRIPTS => {
+                let (interpreter, argument) = self.by_env(interpreter, argument);
+                name(&mut arguments, path.into_os_string());
+                if let Some(argument) = argument {
+                    arguments.insert(0, argument);
+                }
+                arguments.insert(0, interpreter.clone().into_os_string());
+                self.start(&interpreter, arguments, scripts + 1)
+            }
+            // The kernel says what it thinks of it.
+            _ => Ok(Launch { path, arguments }),
+        }
+    }
+
+    fn open(self, path: &Path) -> Result<(PathBuf, File), LaunchError> {
+        let opened = self.find(path).and_then(|found| Ok((File::open(&found)?, found)));
+        let (file, found) = opened.map_err(|error| LaunchError::new(path, &error))?;
+        Ok((found, file))
+    }
+
+    /// Many a program finds its own files by its name, so the name says where it is.
+    fn called(self, program: &Path, name: &OsStr) -> OsString {
+        // A shell for a login begins with a hyphen.
+        if name.is_empty() || name.as_bytes().starts_with(b"-") {
+            return name.to_owned();
+        }
+        let last = Path::new(name).file_name().unwrap_or(name);
+        let directory = program.parent().unwrap_or(program);
+        let directory = self.0.join(directory.strip_prefix("/").unwrap_or(directory));
+        directory.join(last).into_os_string()
+    }
+
+    /// Through the loader that the executable names.
+    fn through(
+        self,
+        loader: &Path,
+        search_path: &[u8],
+        path: PathBuf,
+        mut arguments: Vec<OsString>,
+    ) -> Result<Launch, LaunchError> {
+        let failed = |error| LaunchError::new(loader, &error);
+        let found = self.find(loader).map_err(failed)?;
+        let text = read_short(&found).map_err(failed)?;
+        let mut words: Vec<OsString> = vec![found.clone().into_os_string()];
+        // Older ones know neither.
+        if contains(&text, "--inhibit-cache") {
+            words.push("--inhibit-cache".into());
+        }
+        words.push("--library-path".into());
+        words.push(self.library_path(loader, &found, search_path));
+        let called = name(&mut arguments, path.into_os_string());
+        // What musl's looks for is in its text without the hyphens.
+        if contains(&text, "argv0") {
+            words.push("--argv0".into());
+            words.push(called);
+        }
+        words.append(&mut arguments);
+        Ok(Launch {
+            path: found,
+            arguments: words,
+        })
+    }
+
+    /// What `#!/usr/bin/env NAME` would look for is looked for in the tree, not in the caller's `PATH`, which is the host's.
+    fn by_env(self, interpreter: PathBuf, argument: Option<OsString>) -> (PathBuf, Option<OsString>) {
+        let name = argument
+            .as_ref()
+            .filter(|_| interpreter.file_name() == Some(OsStr::new("env")));
+        let name = name.filter(|name| {
+            let odd = |byte: &u8| matches!(byte, b'=' | b'/' | b' ' | b'\t');
+            !name.as_bytes().iter().any(odd) && !name.as_bytes().starts_with(b"-")
+        });
+        let mut found = None;
+        for directory in BIN {
+            let program = name.map(|name| Path::new("/").join(directory).join(name));
+            found = found.or(program.filter(|program| self.find(program).is_ok()));
+        }
+        match found {
+            Some(program) => (program, None),
+            None => (interpreter, argument),
+        }
+    }
+
+    /// Where `path` of the tree really is, as chroot(2) would have it: every link is followed, and none out of the tree.
+    pub(crate) fn find(self, path: &Path) -> io::Result<PathBuf> {
+        let mut ahead: Vec<OsString> = names(path);
+        let mut links = 0;
+        let mut found = self.0.to_owned();
+        while let Some(name) = ahead.pop() {
+            if name == ".." {
+                if found != self.0 {
+                    found.pop();
+                }
+                continue;
+            }
+            found.push(&name);
+            if !fs::symlink_metadata(&found)?.is_symlink() {
+                continue;
+            }
+            links += 1;
+            if links > MOST_LINKS {
+                return Err(Errno::ELOOP.into());
+            }
+            let target = fs::read_link(&found)?;
+            if target.is_absolute() {
+                found = self.0.to_owned();
+            } else {
+                found.pop();
+            }
+            ahead.extend(names(&target));
+        }
+        Ok(found)
+    }
+}
+
+/// Gives the program another name, and back the one that it had.
+fn name(arguments: &mut Vec<OsString>, name: OsString) -> OsString {
+    match arguments.first_mut() {
+        Some(first) => mem::replace(first, name),
+        None => {
+            arguments.push(name);
+            OsString::new()
+        }
+    }
+}
+
+/// The names of a path, the last one first.
+fn names(path: &Path) -> Vec<OsString> {
+    let mut names = Vec::new();
+    for part in path.components().rev() {
+        match part {
+            Component::Normal(name) => names.push(name.to_owned()),
+            Component::ParentDir => names.push("..".into()),
+            _ => {}
+        }
+    }
+    names
+}
+
+/// The interpreter of a script and the one argument that it gets, as the kernel reads them.
+fn shebang(text: &[u8]) -> Option<(PathBuf, Option<OsString>)> {
+    let text = text.strip_prefix(b"#!")?;
+    let line = text.split(|&byte| byte == b'\n' || byte == 0).next()?.trim_ascii();
+    let end = line
+        .iter()
+        .position(|byte| matches!(byte, b' ' | b'\t'))
+        .unwrap_or(line.len());
+    let (interpreter, argument) = line.split_at(end);
+    let argument = argument.trim_ascii();
+    let owned = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+    let interpreter = (!interpreter.is_empty()).then(|| PathBuf::from(owned(interpreter)))?;
+    Some((interpreter, (!argument.is_empty()).then(|| owned(argument))))
+}
+
+impl fmt::Display for LaunchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "find {} in the image: {}", self.path.display(), self.errno.desc())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn first_lines() {
+        for (text, expected) in [
+            (&b"#!/bin/sh\n"[..], Some(("/bin/sh", None))),
+            (b"#! /bin/sh -e -x \nx", Some(("/bin/sh", Some("-e -x")))),
+            (b"#!\t/bin/sh\0x", Some(("/bin/sh", None))),
+            (b"#!\n/bin/sh", None),
+            (b"#/bin/sh", None),
+            (b"", None),
+        ] {
+            let expected = expected.map(|(path, argument)| (PathBuf::from(path), argument.map(OsString::from)));
+            assert_eq!(shebang(text), expected);
+        }
+    }
+
+    /// A tree with programs that are no ELF files, which is enough to find them.
+    pub(in crate::hosts_root) fn tree() -> tempfile::TempDir {
+        let scratch = tempfile::tempdir().unwrap();
+        for directory in ["usr/bin", "usr/lib/x", "etc", "opt/app/lib"] {
+            fs::create_dir_all(scratch.path().join(directory)).unwrap();
+        }
+        for (file, text) in [
+            ("usr/bin/real", "odd"),
+            ("usr/bin/script", "#!/bin/real -x\n"),
+            ("usr/bin/by-env", "#!/usr/bin/env real\n"),
+            ("usr/bin/endless", "#!/bin/endless\n"),
+            ("etc/ld-musl.path", "/opt/app/lib:relative\n/nowhere\n"),
+            (
+                "etc/ld.so.cache",
+                "glibc-ld.so.cache1.1\0libx.so\0/usr/lib/x/libx.so\0/usr/bin/liby.so\0",
+            ),
+        ] {
+            fs::write(scratch.path().join(file), text).unwrap();
+        }
+        for (link, target) in [
+            ("bin", "/usr/bin"),
+            ("usr/bin/up", "../../../../etc/ld.so.cache"),
+            ("usr/bin/round", "/bin/round"),
+            ("usr/bin/gone", "/nowhere"),
+        ] {
+            symlink(target, scratch.path().join(link)).unwrap();
+        }
+        scratch
+    }
+
+    #[test]
+    fn links_stay_in_the_tree() {
+        let scratch = tree();
+        let tree = Tree(scratch.path());
+        let found = |path: &str| tree.find(Path::new(path));
+        let inside = |path: &str| scratch.path().join(path);
+        assert_eq!(found("/bin/real").unwrap(), inside("usr/bin/real"));
+        assert_eq!(found("/../bin/../bin/real").unwrap(), inside("usr/bin/real"));
+        assert_eq!(found("bin/up").unwrap(), inside("etc/ld.so.cache"));
+        assert_eq!(found("/bin/round").unwrap_err().raw_os_error(), Some(libc::ELOOP));
+        assert_eq!(found("/bin/gone").unwrap_err().raw_os_error(), Some(libc::ENOENT));
+        assert_eq!(found("/bin/real/x").unwrap_err().raw_os_error(), Some(libc::ENOTDIR));
+    }
+
+    #[test]
+    fn scripts_through_their_interpreters() {
+        let scratch = tree();
+        let tree = Tree(scratch.path());
+        let inside = |path: &str| scratch.path().join(path).into_os_string();
+        let launched = |path: &str| tree.launch(path, vec!["name".into(), "a".into()]);
+        let launch = launched("/bin/script").unwrap();
+        assert_eq!(launch.path, inside("usr/bin/real"));
+        assert_eq!(
+            launch.arguments,
+            ["/bin/real".into(), "-x".into(), inside("usr/bin/script"), "a".into()]
+        );
+        let launch = launched("/bin/by-env").unwrap();
+        assert_eq!(
+            launch.arguments,
+            ["/usr/bin/real".into(), inside("usr/bin/by-env"), "a".into()]
+        );
+        assert_eq!(launched("/bin/endless").unwrap().path, inside("usr/bin/endless"));
+        let missing = launched("/bin/gone").unwrap_err();
+        assert_eq!(
+            missing.to_string(),
+            "find /bin/gone in the image: No such file or directory"
+        );
+    }
+
+    #[test]
+    fn names_say_where_the_program_is() {
+        let tree = Tree(Path::new("/t"));
+        for (program, name, expected) in [
+            ("/usr/bin/python3", "python3", "/t/usr/bin/python3"),
+            ("/bin/busybox", "sh", "/t/bin/sh"),
+            ("/bin/busybox", "/sbin/sh", "/t/bin/sh"),
+            ("/bin/sh", "-sh", "-sh"),
+            ("/bin/sh", "", ""),
+        ] {
+            assert_eq!(tree.called(Path::new(program), OsStr::new(name)), expected, "{name}");
+        }
+    }
+}

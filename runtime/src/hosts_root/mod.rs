@@ -1,0 +1,347 @@
+//! The rungs without a root of their own, for hosts where nobody may make one: the image is mounted or unpacked somewhere in the
+//! host's root, and the program is started from there through its own dynamic loader.
+//!
+//! What is lost: there are no namespaces, and a path means what it means on the host, so that what the program looks for in /etc or
+//! /usr/share is the host's. What stays: every block is checked, the libraries are its own, it gains no rights, and it ends with
+//! whoever started it.
+
+mod elf;
+pub(crate) mod fusermount;
+pub(crate) mod launch;
+mod library_path;
+pub(crate) mod place;
+
+use std::fmt;
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nix::errno::Errno;
+use nix::sys::stat::Mode;
+use nix::unistd::{AccessFlags, Pid, access, getpid, mkdir};
+
+use crate::confine::landlock;
+use crate::confine::status::Degree;
+use crate::debug::Trace;
+use crate::image::{CheckError, OwnerMap, VerifiedImage, unpack};
+use crate::ladder::Rung;
+use crate::process::control_socket::InitEnd;
+use crate::process::message::FromInit;
+use crate::process::{relay, server};
+use crate::sys::auxv;
+use fusermount::FusermountError;
+use launch::{Launch, LaunchError, Tree};
+use place::{Held, Homes, Place, PlaceError};
+
+/// The program's files somewhere in the host's root. They are taken away again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) rung: Rung,
+    place: Place,
+    held: Vec<Held>,
+    /// The process that made this.
+    pub(crate) init: Pid,
+    /// Where they are.
+    tree: PathBuf,
+    /// A socket for messages to the service manager, where somebody hears them.
+    pub(crate) letter_box: Option<PathBuf>,
+    /// The process of fusermount3 that waits for the end of the mount.
+    pub(crate) waiter: Option<Pid>,
+    trace: Trace,
+}
+
+/// What the rungs need.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Builder<'a> {
+    pub(crate) image: &'a VerifiedImage,
+    pub(crate) owner: OwnerMap,
+    pub(crate) socket: &'a InitEnd,
+    /// The program has a service manager to speak to.
+    pub(crate) speaks: bool,
+    pub(crate) trace: Trace,
+}
+
+impl Builder<'_> {
+    /// Tries `rungs` until one holds `program`; a block that is not what was signed ends it.
+    pub(crate) fn climb(
+        self,
+        rungs: &[Rung],
+        launch: &dyn Fn(Tree<'_>) -> Result<Launch, LaunchError>,
+    ) -> Result<(Standing, Launch), NoneStands> {
+        let homes = homes();
+        sweep(&homes, self.trace);
+        let mut left = Vec::new();
+        for &rung in rungs {
+            let bases = match rung {
+                Rung::Fusermount => homes.for_mounts(),
+                _ => homes.for_files(),
+            };
+            for base in bases {
+                let stood = self.stand(rung, &base).and_then(|standing| {
+                    let launch = launch(Tree(&standing.tree)).map_err(StandError::Launch)?;
+                    access(&launch.path, AccessFlags::X_OK).map_err(|errno| StandError::Execute {
+                        path: launch.path.clone(),
+                        errno,
+                    })?;
+                    Ok((standing, launch))
+                });
+                let error = match stood {
+                    Ok((standing, launch)) => {
+                        let path = standing.tree.display();
+                        self.trace.say(format_args!("{rung}: in {path}, {LOST}"));
+                        self.trace.say(format_args!("{rung}: holds"));
+                        return Ok((standing, launch));
+                    }
+                    Err(error) => error,
+                };
+                self.trace.say(format_args!("{rung}: left: {error}"));
+                let is_final = error.check().is_some_and(CheckError::is_tampering);
+                let is_missing = matches!(error, StandError::Fusermount(FusermountError::Missing));
+                left.push((rung, error));
+                if is_final {
+                    return Err(NoneStands { left });
+                }
+                if is_missing {
+                    break;
+                }
+            }
+        }
+        Err(NoneStands { left })
+    }
+
+    fn stand(self, rung: Rung, base: &Path) -> Result<Standing, StandError> {
+        const TURNS: usize = 100;
+        for _ in 1..TURNS {
+            match self.stand_once(rung, base) {
+                // The last one who was there has just removed the place.
+                Err(StandError::Place(PlaceError::Step {
+                    errno: Errno::ENOENT, ..
+                })) if base.is_dir() || base.parent().is_some_and(Path::is_dir) => {}
+                result => return result,
+            }
+        }
+        self.stand_once(rung, base)
+    }
+
+    fn stand_once(self, rung: Rung, base: &Path) -> Result<Standing, StandError> {
+        let place = Place::open(base, true)?;
+        let own = format!("{}-{}", getpid(), moment());
+        let name = match rung {
+            Rung::Fusermount => format!("mount-{own}"),
+            _ => self.image.key(),
+        };
+        let mut standing = Standing {
+            rung,
+            init: getpid(),
+            tree: place.path.join(&name),
+            place,
+            held: Vec::new(),
+            letter_box: None,
+            waiter: None,
+            trace: self.trace,
+        };
+        if self.speaks {
+            self.open_letter_box(&mut standing, &format!("notify-{own}"))?;
+        }
+        let place = &standing.place;
+        let held = place.hold(&name, &mut |path| match rung {
+            Rung::Fusermount => mkdir(path, Mode::S_IRWXU).map_err(|errno| StandError::Scratch(path.to_owned(), errno)),
+            _ => {
+                place.try_execute(path)?;
+                Ok(unpack::unpack(self.image, path, self.owner)?)
+            }
+        });
+        standing.held.push(held?);
+        if rung == Rung::Fusermount {
+            let mount = fusermount::mount(&standing.tree).map_err(StandError::Fusermount)?;
+            standing.waiter = Some(mount.waiter);
+            let sent = self.socket.send(&FromInit::Hold, Some(mount.keep.as_fd()));
+            sent.and_then(|()| self.socket.send(&FromInit::Serve, Some(mount.connection.as_fd())))
+                .map_err(StandError::Server)?;
+        }
+        Ok(standing)
+    }
+
+    /// Nobody else comes to where it is.
+    fn open_letter_box(self, standing: &mut Standing, name: &str) -> Result<(), StandError> {
+        let mut inside: Option<OwnedFd> = None;
+        let held = standing.place.hold(name, &mut |path| {
+            let opened = relay::open_at(path).map_err(|errno| StandError::Scratch(path.to_owned(), errno))?;
+            inside = Some(opened);
+            Ok(())
+        })?;
+        standing.held.push(held);
+        standing.letter_box = Some(standing.place.path.join(name));
+        let inside = inside.as_ref().map(AsFd::as_fd);
+        self.socket.send(&FromInit::Relay, inside).map_err(StandError::Server)
+    }
+}
+
+impl Standing {
+    /// Keeps this process to reading files, and to writing where the caller has his, and where everybody may. Best effort:
+    /// what is lost with it is said.
+    pub(crate) fn restrict(&self, cwd: &Path) -> Degree {
+        let homes = homes();
+        let everybodys = ["/tmp", "/var/tmp", "/dev", "/proc"].map(Path::new);
+        let callers = [homes.runtime.as_deref(), homes.home.as_deref(), Some(cwd)];
+        let callers = callers.into_iter().flatten().filter(|path| path.parent().is_some());
+        let writable: Vec<&Path> = everybodys.into_iter().chain(callers).collect();
+        let restricted = landlock::restrict(&[Path::new("/")], &writable);
+        let degree = restricted.unwrap_or_else(|error| Degree::None(error.to_string().into()));
+        if !matches!(degree, Degree::Full(_)) {
+            self.trace.say(format_args!("landlock: {}", degree.reason()));
+        }
+        degree
+    }
+}
+
+/// What the program does without, for whoever asks.
+const LOST: &str = "with no namespaces and no root of its own: files at absolute paths, like those of /etc and /usr/share, and PATH are \
+    the host's";
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        if self.rung == Rung::Fusermount && self.waiter.is_some() {
+            fusermount::unmount(&self.tree);
+        }
+        self.held.clear();
+        if let Err(error) = self.place.sweep() {
+            self.trace.say(format_args!("{}: {error}", self.rung));
+        }
+    }
+}
+
+/// Removes what processes left that were killed.
+pub(crate) fn sweep_all(trace: Trace) {
+    sweep(&homes(), trace);
+}
+
+fn sweep(homes: &Homes, trace: Trace) {
+    let mut bases = homes.for_files();
+    bases.extend(homes.for_mounts());
+    for base in bases {
+        let Ok(place) = Place::open(&base, false) else { continue };
+        if let Err(error) = place.sweep() {
+            trace.say(format_args!("{}: {error}", base.display()));
+        }
+    }
+}
+
+fn homes() -> Homes {
+    let own = fs::read_link("/proc/self/exe").ok();
+    let own = own.or_else(|| auxv::executable_name().and_then(|path| path.canonicalize().ok()));
+    Homes::read(own)
+}
+
+/// Nanoseconds of the clock: with a process id, a name that nobody else has.
+fn moment() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.subsec_nanos())
+}
+
+/// Why files do not stand at a place.
+#[derive(Debug)]
+pub(crate) enum StandError {
+    Place(PlaceError),
+    Unpack(unpack::UnpackError),
+    Fusermount(FusermountError),
+    /// The directory to mount on.
+    Scratch(PathBuf, Errno),
+    /// The monitor could not be asked to serve, or to hear the program.
+    Server(Errno),
+    Launch(LaunchError),
+    Execute {
+        path: PathBuf,
+        errno: Errno,
+    },
+}
+
+impl StandError {
+    fn check(&self) -> Option<&CheckError> {
+        match self {
+            Self::Unpack(unpack::UnpackError::Unverified(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unpack(error) => error.hint(),
+            Self::Fusermount(error) => error.hint(),
+            Self::Place(PlaceError::NoExec { .. }) | Self::Place(PlaceError::Foreign(_)) => {
+                Some("set XDG_CACHE_HOME to a directory of yours whose files can be executed".into())
+            }
+            Self::Place(error) => error.errno().and_then(crate::limits::hint).map(str::to_owned),
+            Self::Scratch(..) | Self::Server(_) | Self::Launch(_) | Self::Execute { .. } => None,
+        }
+    }
+}
+
+impl From<PlaceError> for StandError {
+    fn from(error: PlaceError) -> Self {
+        Self::Place(error)
+    }
+}
+
+impl From<unpack::UnpackError> for StandError {
+    fn from(error: unpack::UnpackError) -> Self {
+        Self::Unpack(error)
+    }
+}
+
+impl fmt::Display for StandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Place(error) => error.fmt(f),
+            Self::Unpack(error) => error.fmt(f),
+            Self::Fusermount(error) => error.fmt(f),
+            Self::Scratch(path, errno) => write!(f, "make {}: {}", path.display(), errno.desc()),
+            Self::Server(errno) => write!(f, "ask the monitor: {}", errno.desc()),
+            Self::Launch(error) => error.fmt(f),
+            Self::Execute { path, errno } => write!(f, "execute {}: {}", path.display(), errno.desc()),
+        }
+    }
+}
+
+/// No rung holds. Each that was tried, and why it was left.
+#[derive(Debug)]
+pub(crate) struct NoneStands {
+    left: Vec<(Rung, StandError)>,
+}
+
+impl NoneStands {
+    fn check(&self) -> Option<&CheckError> {
+        self.left.last().and_then(|(_, error)| error.check())
+    }
+
+    /// Whether a block could not be vouched for.
+    pub(crate) fn is_unverified(&self) -> bool {
+        self.check().is_some()
+    }
+
+    pub(crate) fn status(&self) -> u8 {
+        match self.left.last() {
+            Some((_, StandError::Launch(error))) if error.errno == Errno::ENOENT => crate::exit::NOT_FOUND,
+            _ => self.check().map_or(crate::exit::FAILED, server::status_of),
+        }
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        self.left.iter().rev().find_map(|(_, error)| error.hint())
+    }
+}
+
+impl fmt::Display for NoneStands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(error) = self.check() {
+            return error.fmt(f);
+        }
+        let reasons: Vec<String> = self
+            .left
+            .iter()
+            .map(|(rung, error)| format!("{rung}: {error}"))
+            .collect();
+        f.write_str(&reasons.join("; "))
+    }
+}
