@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use self::trace::TraceArgs;
-pub(super) use bundles::{DiffArgs, ExtractArgs, InspectArgs, SbomArgs, SbomFormat, VerifyArgs, WhyArgs};
+pub(super) use bundles::{DiffArgs, DoctorArgs, ExtractArgs, InspectArgs, SbomArgs, SbomFormat, VerifyArgs, WhyArgs};
 pub(super) use format::FormatArg;
 use isolation::PackedOptions;
 pub(super) use keys::{GenerateArgs, KeyArgs, KeyChoice, KeyVerb, PassphraseArgs, ShowArgs, SignArgs};
@@ -15,8 +15,9 @@ pub(super) use run::RunArgs;
 use crate::options::{Asked, Format};
 
 /// Words that are verbs when they come first. Everything else begins the form without a verb, which packs.
-const VERBS: [&str; 13] = [
-    "pack", "plan", "why", "diff", "trace", "run", "inspect", "verify", "extract", "sbom", "sign", "key", "help",
+const VERBS: [&str; 14] = [
+    "pack", "plan", "why", "diff", "trace", "run", "doctor", "inspect", "verify", "extract", "sbom", "sign", "key",
+    "help",
 ];
 
 /// Options that mean the same to every verb that has them.
@@ -97,6 +98,8 @@ pub(super) enum Verb {
     Trace(TraceArgs),
     /// Run a command of a root file system as its bundle would run, without packing it
     Run(RunArgs),
+    /// Try every way in which a bundle can be started on this machine; say which work, why the others do not, and what would help
+    Doctor(DoctorArgs),
     /// Say what a bundle holds and who signed it
     Inspect(InspectArgs),
     /// Check a bundle from its first byte to its last, and who signed it

@@ -4,6 +4,7 @@ mod args;
 mod build;
 mod bundle_file;
 mod diff;
+mod doctor;
 mod error;
 mod export;
 mod extract;
@@ -59,6 +60,7 @@ fn dispatch(verb: Verb) -> Result<(), CliError> {
         Verb::Diff(args) => diff::run(&args),
         Verb::Trace(args) => trace::run(args),
         Verb::Run(args) => run::run(args),
+        Verb::Doctor(args) => doctor::run(&args),
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Extract(args) => extract::run(&args),

@@ -42,6 +42,22 @@ pub(in crate::cli) struct DiffArgs {
     pub(in crate::cli) json: bool,
 }
 
+/// `polecat doctor`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each way is tried with the bundle's own image, and undone; its program is not started. Without a bundle a small one is tried.
+`./NAME.run --polecat-doctor [--json]` says the same of itself.
+
+Exit status: 0 at least one way works, 1 none does, 3 not what was signed."
+)]
+pub(in crate::cli) struct DoctorArgs {
+    /// The bundle
+    pub(in crate::cli) file: Option<PathBuf>,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
 /// `polecat inspect`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct InspectArgs {
