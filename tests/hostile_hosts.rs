@@ -25,7 +25,10 @@ static SHELL: Shared = Shared::new(|| Bundle::pack(&[], &busybox(&Scratch::new()
 
 /// A packed shell, and what puts hosts around it; none where they cannot be built.
 fn shell() -> Option<(Arc<Bundle>, Launcher)> {
-    if skip(&BUSYBOX_NEEDS) || skip(&host::NEEDS) || skip(&[Need::Fuse, Need::Loop, Need::Overlay]) {
+    if skip(&BUSYBOX_NEEDS)
+        || skip(&host::NEEDS)
+        || skip(&[Need::Fuse, Need::Loop, Need::Overlay, Need::Tool("fusermount3")])
+    {
         return None;
     }
     let bundle = SHELL.get();
@@ -46,17 +49,24 @@ fn start(bundle: &Bundle, command: &mut Command) -> Ended {
     exec::run(command)
 }
 
+fn starts_on(rung: &str, what: &str, ended: &Ended) {
+    assert_eq!((ended.code(), &*ended.out()), (Some(7), "inside\n"), "{what}: {ended}");
+    let held = ended.err();
+    let held = held.lines().rfind(|line| line.ends_with(": holds"));
+    let expected = format!("polecat: debug: {rung}: holds");
+    assert_eq!(held, Some(expected.as_str()), "{what}: {ended}");
+}
+
 fn judge(what: &str, expected: Outcome, ended: &Ended) {
     let said = ended.err();
     let words = match expected {
+        Outcome::HostsRoot(rung, words, _) => {
+            starts_on(rung, what, ended);
+            words
+        }
         Outcome::Starts(rung, words) => {
-            assert_eq!((ended.code(), &*ended.out()), (Some(7), "inside\n"), "{what}: {ended}");
-            let holds = format!("polecat: debug: {rung}: holds");
+            starts_on(rung, what, ended);
             assert_eq!(said.matches(": holds").count(), 1, "{what}: {ended}");
-            assert!(
-                said.lines().any(|line| line == holds),
-                "{what}: {rung} was expected: {ended}"
-            );
             words
         }
         Outcome::Refused(words) => {
@@ -69,13 +79,26 @@ fn judge(what: &str, expected: Outcome, ended: &Ended) {
     }
 }
 
+/// A start in what `host` makes, and where that has no root of its own another that insists on one.
+fn come_to(what: &str, expected: Outcome, bundle: &Bundle, host: &dyn Fn() -> Command) {
+    judge(what, expected, &start(bundle, &mut host()));
+    if let Outcome::HostsRoot(_, words, hint) = expected {
+        let what = format!("{what}, strict");
+        let ended = start(bundle, host().arg("--polecat-strict"));
+        judge(&what, Outcome::Refused(words), &ended);
+        assert!(ended.err().contains(hint), "{what}: {hint:?} was expected: {ended}");
+    }
+}
+
 fn all_come_to_what_the_table_says(conditions: &[Condition]) {
     let Some((bundle, launcher)) = shell() else { return };
     for condition in conditions {
         for (user, expected) in [(None, condition.root), (host::USER, condition.user)] {
-            let ended = start(&bundle, &mut condition.host.command(&launcher, user, bundle.path()));
             let who = if user.is_some() { "user" } else { "root" };
-            judge(&format!("{}, {who}", condition.name), expected, &ended);
+            let what = format!("{}, {who}", condition.name);
+            come_to(&what, expected, &bundle, &|| {
+                condition.host.command(&launcher, user, bundle.path())
+            });
         }
     }
 }

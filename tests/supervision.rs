@@ -7,8 +7,6 @@
 mod background;
 #[path = "supervision/ends.rs"]
 mod ends;
-#[path = "supervision/manager.rs"]
-mod manager;
 #[path = "supervision/pid_1.rs"]
 mod pid_1;
 #[path = "supervision/service.rs"]

@@ -9,6 +9,9 @@ pub(crate) enum Outcome {
     Starts(&'static str, &'static [&'static str]),
     /// It does not, with status 125, and all of these are said.
     Refused(&'static [&'static str]),
+    /// No root of its own can be had, as `POLECAT_DEBUG` says by all of these: the program runs in the host's, with its
+    /// files from this rung. With `--strict` it is refused, and the text behind them is said too.
+    HostsRoot(&'static str, &'static [&'static str], &'static str),
 }
 
 /// A host and what it comes to there.
@@ -20,7 +23,7 @@ pub(crate) struct Condition {
     pub(crate) user: Outcome,
 }
 
-use Outcome::{Refused, Starts};
+use Outcome::{HostsRoot, Refused, Starts};
 
 /// Best rung of root, and of an ordinary user.
 const LOOP: Outcome = Starts("loop", &[]);
@@ -30,15 +33,10 @@ const NO_CONTROL: Outcome = Starts("fuse", &["loop: left: open /dev/loop-control
 const NO_NODE: Outcome = Starts("fuse", &["loop: left: open /dev/loop", ": No such file"]);
 const NO_FUSE: Outcome = Starts("unpack", &["fuse: left: open /dev/fuse: No such file"]);
 
-/// Where no mount can be made there is no root, and below that is no rung.
+/// Where no mount can be made there is no root of its own.
 const NO_MOUNT: &str = "part the mounts from the host's: ";
 const MODULE: &str = "(try: a security module forbids to mount here";
 const NAMESPACES: &str = "make user, mount, PID, IPC and UTS namespaces: ";
-
-/// Where no root of one's own can be had there is nothing left to try.
-const fn without_root(words: &'static [&'static str]) -> Outcome {
-    Refused(words)
-}
 
 const fn on(name: &'static str, host: Host, root: Outcome, user: Outcome) -> Condition {
     Condition { name, host, root, user }
@@ -96,16 +94,21 @@ pub(crate) const PROC: &[Condition] = &[
         "no /proc",
         arranged("mount -t tmpfs tmpfs /proc"),
         LOOP,
-        without_root(&["write /proc/self/uid_map: No such file", "(try: mount proc on /proc)"]),
+        HostsRoot(
+            "disk",
+            &["write /proc/self/uid_map: No such file"],
+            "(try: mount proc on /proc)",
+        ),
     ),
     on(
         "a read-only /proc",
         arranged("mount -o remount,bind,ro /proc"),
         LOOP,
-        without_root(&[
-            "write /proc/self/uid_map: Read-only file system",
+        HostsRoot(
+            "disk",
+            &["write /proc/self/uid_map: Read-only file system"],
             "(try: mount proc on /proc so that it may be written to)",
-        ]),
+        ),
     ),
     on("/proc masked as by container engines", arranged(MASKED), LOOP, FUSE),
     on(
@@ -121,69 +124,91 @@ pub(crate) const NAMESPACES_AND_MOUNTS: &[Condition] = &[
         "clone(NEWUSER): EPERM",
         filtered(&["deny=newuser:EPERM", "deny=clone3:ENOSYS"]),
         LOOP,
-        without_root(&[
-            NAMESPACES,
-            "Operation not permitted (try: user namespaces are forbidden here",
-        ]),
+        HostsRoot(
+            "disk",
+            &[NAMESPACES, "Operation not permitted"],
+            "(try: user namespaces are forbidden here",
+        ),
     ),
     on(
         "clone(NEWUSER): ENOSYS",
         filtered(&["deny=newuser:ENOSYS"]),
         LOOP,
-        without_root(&[
-            NAMESPACES,
-            "Function not implemented (try: this kernel has no user namespaces",
-        ]),
+        HostsRoot(
+            "disk",
+            &[NAMESPACES, "Function not implemented"],
+            "(try: this kernel has no user namespaces",
+        ),
     ),
     on(
         "clone(NEWUSER): EINVAL",
         filtered(&["deny=newuser:EINVAL"]),
         LOOP,
-        without_root(&[NAMESPACES, "Invalid argument (try: this kernel has no user namespaces"]),
+        HostsRoot(
+            "disk",
+            &[NAMESPACES, "Invalid argument"],
+            "(try: this kernel has no user namespaces",
+        ),
     ),
     on(
         "clone(NEWUSER): ENOSPC",
         filtered(&["deny=newuser:ENOSPC"]),
         LOOP,
-        without_root(&[NAMESPACES, "(try: raise user.max_user_namespaces"]),
+        HostsRoot(
+            "disk",
+            &[NAMESPACES, "No space left on device"],
+            "(try: raise user.max_user_namespaces",
+        ),
     ),
     on(
         "only one user namespace",
         filtered(&["deny=unshare:EPERM"]),
         LOOP,
-        without_root(&["make the app's user namespace: Operation not permitted (try: user namespaces are restricted"]),
+        HostsRoot(
+            "disk",
+            &["make the app's user namespace: Operation not permitted"],
+            "(try: user namespaces are restricted",
+        ),
     ),
     // What AppArmor does on Ubuntu 24.04: namespaces can be made, and mean nothing.
     on(
         "mount: EACCES",
         filtered(&["deny=mount:EACCES"]),
-        without_root(&[NO_MOUNT, "Permission denied", MODULE]),
-        without_root(&[NO_MOUNT, "Permission denied", MODULE]),
+        HostsRoot("disk", &[NO_MOUNT, "Permission denied"], MODULE),
+        HostsRoot("disk", &[NO_MOUNT, "Permission denied"], MODULE),
     ),
     on(
         "mount: EPERM",
         filtered(&["deny=mount:EPERM"]),
-        without_root(&[NO_MOUNT, "Operation not permitted", MODULE]),
-        without_root(&[NO_MOUNT, "Operation not permitted", MODULE]),
+        HostsRoot("disk", &[NO_MOUNT, "Operation not permitted"], MODULE),
+        HostsRoot("disk", &[NO_MOUNT, "Operation not permitted"], MODULE),
     ),
     on(
         "mount: ENOSYS",
         filtered(&["deny=mount:ENOSYS"]),
-        without_root(&[NO_MOUNT, "Function not implemented"]),
-        without_root(&[NO_MOUNT, "Function not implemented"]),
+        HostsRoot("disk", &[NO_MOUNT, "Function not implemented"], ""),
+        HostsRoot("disk", &[NO_MOUNT, "Function not implemented"], ""),
     ),
     on(
         "pivot_root: EPERM",
         filtered(&["deny=pivot_root:EPERM"]),
-        without_root(&["pivot_root to the base of the new root: Operation not permitted"]),
-        without_root(&["pivot_root to the base of the new root: Operation not permitted"]),
+        HostsRoot(
+            "fusermount",
+            &["pivot_root to the base of the new root: Operation not permitted"],
+            "",
+        ),
+        HostsRoot(
+            "disk",
+            &["pivot_root to the base of the new root: Operation not permitted"],
+            "",
+        ),
     ),
     // Half a root is none: nothing of the host may stay beneath.
     on(
         "umount2: EPERM",
         filtered(&["deny=umount2:EPERM"]),
-        without_root(&["detach the old root: Operation not permitted"]),
-        without_root(&["detach the old root: Operation not permitted"]),
+        HostsRoot("fusermount", &["detach the old root: Operation not permitted"], ""),
+        HostsRoot("disk", &["detach the old root: Operation not permitted"], ""),
     ),
     on(
         "mount_setattr: ENOSYS",

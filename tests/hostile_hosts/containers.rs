@@ -13,7 +13,7 @@ use support::roots::busybox;
 use support::{Bundle, Need, Scratch};
 
 use crate::conditions::{MASKED, Outcome};
-use crate::{INSIDE, judge, shell, start};
+use crate::{INSIDE, come_to, judge, shell, start};
 
 /// What setpriv(1) leaves of root in a container: Docker's default, with which nothing can be mounted.
 const DOCKER: &str = "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,\
@@ -60,13 +60,16 @@ fn root_of_a_container_without_the_right_to_mount() {
         (
             "with a filter",
             with_filter,
-            Outcome::Refused(&["make user, mount, PID", "(try: user namespaces are forbidden here"]),
+            Outcome::HostsRoot(
+                "disk",
+                &["make user, mount, PID"],
+                "(try: user namespaces are forbidden here",
+            ),
         ),
     ] {
         let script: &'static str = if name == "with a filter" { MASKED } else { CLOSED };
         let host = Host { setup: script, ..host };
-        let ended = start(&bundle, &mut behind(host, &docker, &launcher, &bundle));
-        judge(name, expected, &ended);
+        come_to(name, expected, &bundle, &|| behind(host, &docker, &launcher, &bundle));
     }
 }
 
@@ -82,9 +85,14 @@ fn user_namespaces_that_are_exhausted() {
     let around = ["unshare", "--user", "--map-root-user", "sh", "-c", line, "sh"];
     let without = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"];
     let prefix: Vec<&str> = around.into_iter().chain(without).collect();
-    let expected = Outcome::Refused(&["No space left on device (try: raise user.max_user_namespaces"]);
-    let ended = start(&bundle, &mut behind(host::PLAIN, &prefix, &launcher, &bundle));
-    judge("exhausted", expected, &ended);
+    let expected = Outcome::HostsRoot(
+        "disk",
+        &["No space left on device"],
+        "(try: raise user.max_user_namespaces",
+    );
+    come_to("exhausted", expected, &bundle, &|| {
+        behind(host::PLAIN, &prefix, &launcher, &bundle)
+    });
     // Who has all rights in that namespace needs none of his own.
     let expected = Outcome::Starts("fuse", &["loop: left: "]);
     let ended = start(&bundle, &mut behind(host::PLAIN, &around, &launcher, &bundle));
@@ -210,28 +218,33 @@ fn little_memory_is_enough_but_for_unpacking() {
 fn in_a_chroot() {
     let Some((bundle, launcher)) = shell() else { return };
     // Root finds its way out of it to hide its mounts; the kernel makes no user namespace there for anybody else.
-    let setup = "mkdir -p /mnt/c/bin /mnt/c/tmp /mnt/c/proc /mnt/c/dev; mount -t proc proc /mnt/c/proc; \
+    let setup = "mkdir -p /mnt/c/bin /mnt/c/tmp /mnt/c/proc /mnt/c/dev; chmod 1777 /mnt/c/tmp; mount -t proc proc /mnt/c/proc; \
                  mount --rbind /dev /mnt/c/dev; cp \"$1\" /mnt/c/bin/program.run; cp \"$2\" /mnt/c/bin/launcher; cd /mnt/c";
     let user = ORDINARY_USER.to_string();
     for (user, expected) in [
         (None, Outcome::Starts("loop", &[])),
         (
             Some(user),
-            Outcome::Refused(&["Operation not permitted (try: user namespaces are forbidden here"]),
+            Outcome::HostsRoot(
+                "disk",
+                &["Operation not permitted"],
+                "(try: user namespaces are forbidden here",
+            ),
         ),
     ] {
         let script =
             format!("set -e; mount -t tmpfs -o mode=755 tmpfs /mnt; {setup}; shift 2; exec chroot /mnt/c \"$@\"");
-        let mut command = Command::new("unshare");
-        command
-            .args(["--mount", "--propagation=private", "sh", "-c", &script, "sh"])
-            .args([bundle.path(), launcher.path()])
-            .arg("/bin/launcher")
-            .args(user.map(|id| format!("user={id}")))
-            .arg("/bin/program.run")
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
-        let ended = start(&bundle, &mut command);
-        judge("chroot", expected, &ended);
+        come_to("chroot", expected, &bundle, &|| {
+            let mut command = Command::new("unshare");
+            command
+                .args(["--mount", "--propagation=private", "sh", "-c", &script, "sh"])
+                .args([bundle.path(), launcher.path()])
+                .arg("/bin/launcher")
+                .args(user.as_ref().map(|id| format!("user={id}")))
+                .arg("/bin/program.run")
+                .env_clear()
+                .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+            command
+        });
     }
 }

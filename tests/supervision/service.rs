@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use support::bundle::{Shared, debian};
+use support::manager::Manager;
 use support::requirement::skip;
 use support::{Bundle, Ended, Need, Place, exec};
 
-use crate::manager::Manager;
 use crate::{places, shell};
 
 /// Python with systemd's library, which it looks for at run time.

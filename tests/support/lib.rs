@@ -12,6 +12,7 @@ pub mod escapes;
 pub mod exec;
 pub mod format;
 pub mod host;
+pub mod manager;
 pub mod place;
 pub mod polecat;
 pub mod processes;

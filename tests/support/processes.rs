@@ -141,6 +141,18 @@ pub fn with_variable(name: &str, value: &str) -> Vec<Process> {
     ids.filter(has).filter_map(Process::find).collect()
 }
 
+/// The processes that have this argument.
+#[must_use]
+pub fn with_argument(argument: &str) -> Vec<Process> {
+    let ids = fs::read_dir("/proc").expect("/proc");
+    let ids = ids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let has = |id: &u32| {
+        let words = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        words.split(|&byte| byte == 0).any(|word| word == argument.as_bytes())
+    };
+    ids.filter(has).filter_map(Process::find).collect()
+}
+
 /// Waits until none of them is running.
 ///
 /// # Panics

@@ -29,7 +29,7 @@ const fn package(name: &'static str, program: &'static str, purpose: &'static st
     }
 }
 
-const PACKAGES: [Package; 19] = [
+const PACKAGES: [Package; 20] = [
     package("gcc", "gcc", "compiles the C half of zstd"),
     package(
         "libc6-dev",
@@ -64,6 +64,7 @@ const PACKAGES: [Package; 19] = [
     ),
     package("tmux", "tmux", "drives programs on a terminal"),
     package("strace", "strace", "counts system calls"),
+    package("fuse3", "fusermount3", "mounts for those who may not"),
     package("bubblewrap", "bwrap", "a peer to compare with"),
     package("e2fsprogs", "mkfs.ext4", "small file systems"),
     package("util-linux", "unshare", "namespaces for tests"),

@@ -6,37 +6,46 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::exec::HANGS;
 use nix::cmsg_space;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials, bind, recvmsg,
     setsockopt, socket, sockopt,
 };
-use support::exec::HANGS;
 
 /// The socket of `NOTIFY_SOCKET`.
 #[derive(Debug)]
-pub(crate) struct Manager(OwnedFd);
+pub struct Manager(OwnedFd);
 
 /// What came.
 #[derive(Debug)]
-pub(crate) struct Message {
-    pub(crate) text: String,
+pub struct Message {
+    /// What is said.
+    pub text: String,
     /// The process and the user that sent it.
-    pub(crate) sender: (u32, u32),
+    pub sender: (u32, u32),
     descriptors: Vec<RawFd>,
 }
 
 impl Manager {
     /// Listens at a path that everybody may write to, as systemd's.
-    pub(crate) fn at(path: &Path) -> Self {
+    ///
+    /// # Panics
+    /// Where that cannot be.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
         let manager = Self::bound_to(&UnixAddr::new(path).expect("a short path"));
         fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("a socket");
         manager
     }
 
     /// Listens at an abstract name.
-    pub(crate) fn named(name: &str) -> Self {
+    ///
+    /// # Panics
+    /// Where that cannot be.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
         Self::bound_to(&UnixAddr::new_abstract(name.as_bytes()).expect("a short name"))
     }
 
@@ -48,14 +57,22 @@ impl Manager {
     }
 
     /// The next message; none when none comes within `time`.
-    pub(crate) fn within(&self, time: Duration) -> Option<Message> {
+    ///
+    /// # Panics
+    /// On a message without a sender, or that is no text.
+    #[must_use]
+    pub fn within(&self, time: Duration) -> Option<Message> {
         let mut ready = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
         let time = PollTimeout::try_from(time).expect("a short time");
         (poll(&mut ready, time).expect("poll") > 0).then(|| self.receive())
     }
 
     /// The next message.
-    pub(crate) fn next(&self) -> Message {
+    ///
+    /// # Panics
+    /// When none comes.
+    #[must_use]
+    pub fn next(&self) -> Message {
         self.within(HANGS).expect("a message")
     }
 
@@ -84,12 +101,17 @@ impl Manager {
 
 impl Message {
     /// How many descriptors came with it.
-    pub(crate) fn descriptors(&self) -> usize {
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
         self.descriptors.len()
     }
 
     /// What is in the file behind a descriptor, from its beginning.
-    pub(crate) fn contents(&self, index: usize) -> String {
+    ///
+    /// # Panics
+    /// Where there is none, or no text.
+    #[must_use]
+    pub fn contents(&self, index: usize) -> String {
         let mut text = String::new();
         let path = format!("/proc/self/fd/{}", self.descriptors[index]);
         let mut file = fs::File::open(path).expect("a descriptor");
