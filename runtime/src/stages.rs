@@ -2,49 +2,43 @@
 //! from the one before.
 
 use std::env;
-use std::ffi::{NulError, OsStr};
-use std::fmt;
+use std::ffi::OsStr;
 use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
 use nix::sys::socket::UnixAddr;
-use nix::sys::stat::Mode;
 use nix::unistd::sethostname;
 
-use crate::climb::{ClimbError, Climber, Mounted, NEW_ROOT};
+use crate::climb::Mounted;
 use crate::confine::{Confinement, Restrictions};
 use crate::debug::Trace;
 use crate::environment::{self, Setting};
 use crate::error::Error;
-use crate::exit;
 use crate::host::Facts;
-use crate::hosts_root::{NoneStands, Standing};
 use crate::image::{OwnerMap, VerifiedImage};
 use crate::job::Job;
 use crate::keep::{Connection, Kept, Wish};
 use crate::ladder::{self, Rung, Situation};
-use crate::limits::{self, CallersLimit, LimitError};
 use crate::options::Supervision;
 use crate::persist::Upper;
-use crate::process::app::{Program, suspend_umask};
+use crate::process::app::Program;
 use crate::process::control_socket::InitEnd;
 use crate::process::manager::Manager;
 use crate::process::message::FromInit;
 use crate::process::relay;
 use crate::process::server::Service;
 use crate::resources::Resources;
-use crate::root::apply::{self, ApplyError, View};
-use crate::root::pivot::{self, HOST, PivotError};
-use crate::root::plan::{self, Inputs};
 use crate::root::user::Identity;
 use crate::session::Session;
-use crate::userns::{self, IdMap, UserNamespaceError};
 
+mod error;
 mod hold;
 mod in_hosts_root;
+mod own_root;
+
+pub(crate) use error::StageError;
+pub(crate) use own_root::{Entered, Rooted};
 
 /// A job whose way is chosen. Nothing has been changed yet.
 #[derive(Debug)]
@@ -325,239 +319,4 @@ pub(crate) struct Built {
     pub(crate) program: Program,
     /// See [`Job`].
     pub(crate) trial: Option<OwnedFd>,
-}
-
-/// A process with its ids, whose mounts nobody else sees, in an empty root with the host at [`HOST`].
-#[derive(Debug)]
-pub(crate) struct Entered {
-    callers_umask: Mode,
-    callers_limit: CallersLimit,
-}
-
-impl Entered {
-    fn enter(host: &Facts, new_user_namespace: bool, tmp_size: Option<u64>) -> Result<Self, StageError> {
-        if new_user_namespace {
-            userns::map_ids(
-                IdMap {
-                    inside: 0,
-                    outside: host.uid,
-                },
-                IdMap {
-                    inside: 0,
-                    outside: host.gid,
-                },
-            )?;
-        }
-        let callers_umask = suspend_umask();
-        let callers_limit = CallersLimit::suspend()?;
-        pivot::hide_mounts()?;
-        let size = tmp_size.unwrap_or_else(|| plan::writable_limit(host.memory));
-        pivot::into_base(size, host.is_hosts_root())?;
-        Ok(Self {
-            callers_umask,
-            callers_limit,
-        })
-    }
-
-    fn mount(&self, planned: &Planned, socket: &InitEnd) -> Result<Mounted, StageError> {
-        let (options, session) = (&planned.job.options, &planned.session);
-        let inputs = Inputs {
-            host: &planned.host,
-            contain: options.contain,
-            shares: options.shares,
-            cwd: planned.job.cwd(),
-            binds: &session.binds,
-            cgroups: &planned.resources.binds(),
-            runtime_directory: session.runtime_directory.as_deref(),
-            network: !options.no_network,
-            read_only: options.read_only,
-            user: options.user.as_ref(),
-            contract: &options.host,
-            names: planned.job.names,
-        };
-        let source = &planned.job.source;
-        let climber = Climber {
-            source,
-            owner: planned.owner(),
-            inputs,
-            socket,
-            attached: planned.looped().is_some(),
-            kept: planned.kept.as_ref().map(|kept| &kept.mount),
-            upper: planned.upper.as_ref(),
-            tmp_size: options.tmp_size,
-            trace: planned.trace(),
-        };
-        climber.climb(&planned.rungs()).map_err(StageError::Climb)
-    }
-}
-
-/// A process in the app's root; nothing of the host is left but what is shared. Or in the host's root, with the app's files
-/// somewhere in it.
-#[derive(Debug)]
-pub(crate) struct Rooted {
-    rung: Rung,
-    cwd: PathBuf,
-    identity: Identity,
-    sealed: &'static [&'static str],
-    resources: Resources,
-    /// Nobody else has the layer for as long as init is there.
-    _upper: Option<Upper>,
-    callers_umask: Mode,
-    callers_limit: CallersLimit,
-    standing: Option<Standing>,
-}
-
-impl Rooted {
-    fn step_in(mounted: Mounted, entered: &Entered, planned: &mut Planned) -> Result<Self, StageError> {
-        let trace = planned.trace();
-        let plan = mounted.plan;
-        for (path, refusal) in &plan.refused {
-            trace.say(format_args!("{} is not shared: {refusal}", path.display()));
-        }
-        let view = View {
-            root: Path::new(NEW_ROOT),
-            host: Path::new(HOST),
-            private: Path::new("/private"),
-        };
-        let skipped = apply::apply(&plan.mounts, view)?;
-        for (path, errno) in &skipped {
-            trace.say(format_args!("{} is not bound: {}", path.display(), errno.desc()));
-        }
-        pivot::into_root(view.root)?;
-        let lost = skipped.iter().any(|(path, _)| plan.cwd.starts_with(path));
-        let cwd = if lost { PathBuf::from("/") } else { plan.cwd };
-        Ok(Self {
-            rung: mounted.rung,
-            cwd,
-            identity: plan.identity,
-            sealed: plan.sealed,
-            resources: mem::take(&mut planned.resources),
-            _upper: planned.upper.take(),
-            callers_umask: entered.callers_umask,
-            callers_limit: entered.callers_limit,
-            standing: None,
-        })
-    }
-
-    /// The app's files, where the root is the host's.
-    pub(crate) fn standing(&self) -> Option<&Standing> {
-        self.standing.as_ref()
-    }
-
-    /// The same, for whoever clears up.
-    pub(crate) fn take_standing(&mut self) -> Option<Standing> {
-        self.standing.take()
-    }
-
-    /// What the root is made of.
-    pub(crate) fn rung(&self) -> Rung {
-        self.rung
-    }
-
-    /// Where the app begins.
-    pub(crate) fn cwd(&self) -> &Path {
-        &self.cwd
-    }
-
-    /// What the app gets back.
-    pub(crate) fn callers_umask(&self) -> Mode {
-        self.callers_umask
-    }
-
-    /// The limit that the app gets back.
-    pub(crate) fn callers_limit(&self) -> CallersLimit {
-        self.callers_limit
-    }
-}
-
-/// A stage inside the namespaces that failed.
-#[derive(Debug)]
-pub(crate) enum StageError {
-    UserNamespace(UserNamespaceError),
-    Limit(LimitError),
-    Pivot(PivotError),
-    Climb(ClimbError),
-    Stand(NoneStands),
-    Apply(ApplyError),
-    Nul(NulError),
-    /// A step of init's own.
-    Init {
-        step: &'static str,
-        errno: Errno,
-    },
-}
-
-impl StageError {
-    pub(crate) fn init(step: &'static str, errno: Errno) -> Self {
-        Self::Init { step, errno }
-    }
-
-    /// Whether it may be otherwise in another way.
-    pub(crate) fn is_of_this_way(&self) -> bool {
-        match self {
-            Self::UserNamespace(_) | Self::Pivot(_) | Self::Apply(_) => true,
-            Self::Climb(error) => !error.is_unverified(),
-            Self::Stand(error) => !error.is_unverified(),
-            Self::Limit(_) | Self::Nul(_) | Self::Init { .. } => false,
-        }
-    }
-
-    pub(crate) fn status(&self) -> u8 {
-        match self {
-            Self::Climb(error) => error.status(),
-            Self::Stand(error) => error.status(),
-            _ => exit::FAILED,
-        }
-    }
-
-    pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            Self::UserNamespace(error) => error.hint(),
-            Self::Pivot(error) => error.hint(),
-            Self::Climb(error) => error.hint(),
-            Self::Stand(error) => error.hint(),
-            Self::Apply(error) => error.hint(),
-            Self::Init { errno, .. } => limits::hint_of_fork(*errno).map(str::to_owned),
-            Self::Limit(_) | Self::Nul(_) => None,
-        }
-    }
-}
-
-impl From<UserNamespaceError> for StageError {
-    fn from(error: UserNamespaceError) -> Self {
-        Self::UserNamespace(error)
-    }
-}
-
-impl From<LimitError> for StageError {
-    fn from(error: LimitError) -> Self {
-        Self::Limit(error)
-    }
-}
-
-impl From<PivotError> for StageError {
-    fn from(error: PivotError) -> Self {
-        Self::Pivot(error)
-    }
-}
-
-impl From<ApplyError> for StageError {
-    fn from(error: ApplyError) -> Self {
-        Self::Apply(error)
-    }
-}
-
-impl fmt::Display for StageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UserNamespace(error) => error.fmt(f),
-            Self::Limit(error) => error.fmt(f),
-            Self::Pivot(error) => error.fmt(f),
-            Self::Climb(error) => error.fmt(f),
-            Self::Stand(error) => error.fmt(f),
-            Self::Apply(error) => error.fmt(f),
-            Self::Nul(error) => write!(f, "the manifest's command: {error}"),
-            Self::Init { step, errno } => write!(f, "{step}: {}", errno.desc()),
-        }
-    }
 }

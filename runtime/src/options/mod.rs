@@ -136,7 +136,8 @@ impl Options {
     /// Whether they ask for what only a root and namespaces of one's own can give.
     #[must_use]
     pub fn need_own_root(&self) -> bool {
-        let elsewhere = |bind: &BindOption| bind.read_only || bind.target.as_ref().is_some_and(|target| *target != bind.source);
+        let elsewhere =
+            |bind: &BindOption| bind.read_only || bind.target.as_ref().is_some_and(|target| *target != bind.source);
         self.strict
             || self.contain
             || self.persist.is_some()

@@ -75,6 +75,31 @@ fn ours_end_at_the_first_without_the_prefix() {
 }
 
 #[test]
+fn what_needs_a_root_of_its_own() {
+    for (word, needed) in [
+        ("strict", true),
+        ("contain", true),
+        ("persist=/srv/kept", true),
+        ("read-only", true),
+        ("net=none", true),
+        ("unshare=cgroup", true),
+        ("unshare=time", true),
+        ("user=1000", true),
+        ("bind=/srv:/mnt", true),
+        ("bind=/srv::ro", true),
+        ("bind=/srv", false),
+        ("bind=/srv:/srv", false),
+        ("net=host", false),
+        ("share=home,x11", false),
+        ("hostname=a", false),
+        ("memory=1G", false),
+        ("seccomp=none", false),
+    ] {
+        assert_eq!(Options::read([word]).unwrap().need_own_root(), needed, "{word}");
+    }
+}
+
+#[test]
 fn the_table_is_in_order() {
     for (index, flag) in FLAGS.iter().enumerate() {
         let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
