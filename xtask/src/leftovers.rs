@@ -1,10 +1,12 @@
-//! What tests may leave behind: processes, mounts, loop devices, files. None of it is theirs to leave.
+//! What tests may leave behind: processes, mounts, loop devices, cgroups, files. None of it is theirs to leave.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use walkdir::{DirEntry, WalkDir};
 
 use crate::error::Error;
 
@@ -17,6 +19,8 @@ pub(crate) enum Leftover {
     Mount { point: String, kind: String },
     /// A loop device and the file behind it.
     LoopDevice { name: String, file: String },
+    /// A cgroup, as runs with limits make them.
+    Cgroup(PathBuf),
     /// A file or directory below the directory for temporary ones.
     File(PathBuf),
 }
@@ -27,6 +31,7 @@ impl fmt::Display for Leftover {
             Self::Process { id, command } => write!(f, "process {id}: {command}"),
             Self::Mount { point, kind } => write!(f, "mount {point} ({kind})"),
             Self::LoopDevice { name, file } => write!(f, "loop device {name} on {file}"),
+            Self::Cgroup(path) => write!(f, "cgroup {}", path.display()),
             Self::File(path) => write!(f, "file {}", path.display()),
         }
     }
@@ -38,6 +43,7 @@ pub(crate) struct Before {
     temporary: PathBuf,
     mounts: BTreeSet<u64>,
     processes: BTreeSet<u32>,
+    cgroups: BTreeSet<PathBuf>,
 }
 
 /// How long what is on its way out may take: the kernel tears namespaces and loop devices down in the background.
@@ -53,6 +59,7 @@ impl Before {
             temporary: temporary.to_owned(),
             mounts,
             processes,
+            cgroups: cgroups(),
         })
     }
 }
@@ -82,6 +89,8 @@ fn look(before: &Before) -> Result<Vec<Leftover>, Error> {
         kind: mount.kind,
     }));
     found.extend(loop_devices(&before.temporary)?);
+    let cgroups = cgroups().into_iter().filter(|path| !before.cgroups.contains(path));
+    found.extend(cgroups.map(Leftover::Cgroup));
     let entries = fs::read_dir(&before.temporary)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(Error::file("read", &before.temporary))?;
@@ -186,6 +195,15 @@ fn loop_devices(temporary: &Path) -> Result<Vec<Leftover>, Error> {
         }
     }
     Ok(found)
+}
+
+/// Cgroups of runs, in every hierarchy. They come and go while this looks.
+fn cgroups() -> BTreeSet<PathBuf> {
+    let entries = WalkDir::new("/sys/fs/cgroup").into_iter().filter_map(Result::ok);
+    entries
+        .filter(|entry| entry.file_type().is_dir() && entry.file_name().as_encoded_bytes().starts_with(b"polecat-"))
+        .map(DirEntry::into_path)
+        .collect()
 }
 
 #[cfg(test)]
