@@ -29,12 +29,7 @@ const ROOT: [Place; 3] = [Place::RootLoop, Place::RootFuse, Place::RootUnpack];
 const GREEDY: &str = "exec busybox dd if=/dev/zero of=/dev/null bs=90M count=1";
 
 fn places(wanted: &[Place]) -> Vec<Place> {
-    let possible = !skip(&BUSYBOX_NEEDS);
-    wanted
-        .iter()
-        .copied()
-        .filter(|place| possible && !skip(place.needs()))
-        .collect()
+    Place::there(wanted, &BUSYBOX_NEEDS)
 }
 
 fn limited() -> Vec<Place> {

@@ -8,7 +8,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use support::bundle::Shared;
-use support::requirement::skip;
 use support::roots::{BUSYBOX_NEEDS, busybox};
 use support::{Bundle, Ended, Place, Scratch, exec};
 
@@ -24,12 +23,7 @@ mod users;
 static SHELL: Shared = Shared::new(|| Bundle::pack(&[], &busybox(&Scratch::new()), &["/bin/sh"]));
 
 fn places(wanted: &[Place]) -> Vec<Place> {
-    let possible = !skip(&BUSYBOX_NEEDS);
-    wanted
-        .iter()
-        .copied()
-        .filter(|place| possible && !skip(place.needs()))
-        .collect()
+    Place::there(wanted, &BUSYBOX_NEEDS)
 }
 
 /// Runs a line in the packed shell, with options in front of it.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::requirement::{Need, is_root};
+use crate::requirement::{Need, is_root, skip};
 
 /// An id without an account on any machine ("nobody" is 65534). Where the tests are not root, they are an ordinary user
 /// themselves.
@@ -37,6 +37,14 @@ impl Place {
 
     /// One for each user, on the rung that the machine takes by itself at best.
     pub const BOTH_USERS: [Self; 2] = [Self::RootLoop, Self::UserFuse];
+
+    /// Those of them that the machine has, for a bundle that needs `besides`; of the others it is said that they are skipped.
+    #[must_use]
+    pub fn there(wanted: &[Self], besides: &[Need]) -> Vec<Self> {
+        let possible = !skip(besides);
+        let there = wanted.iter().filter(|place| possible && !skip(place.needs()));
+        there.copied().collect()
+    }
 
     /// Whether it is the ordinary user.
     #[must_use]
