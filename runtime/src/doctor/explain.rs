@@ -40,6 +40,8 @@ pub(super) fn remedies(rung: Rung, facts: &Facts, failure: &Failure, file: &Path
     let mut found = Vec::new();
     let says = |text: &str| contains(failure.message.as_bytes(), text);
     match rung {
+        // Nothing is in the way but what the caller or the packer wanted, which the hint says.
+        Rung::Fusermount | Rung::Disk if says("without a root of its own is refused") => {}
         Rung::Loop => of_loop(facts, file, &mut found),
         Rung::Fuse => {
             of_namespace(facts, file, &mut found);
@@ -48,7 +50,8 @@ pub(super) fn remedies(rung: Rung, facts: &Facts, failure: &Failure, file: &Path
         }
         Rung::Unpack => {
             of_namespace(facts, file, &mut found);
-            if says(Errno::ENOSPC.desc()) {
+            // Of namespaces there may be too many, too, with the same errno.
+            if found.is_empty() && says(Errno::ENOSPC.desc()) {
                 found.push(Remedy::without(
                     "the image does not fit into three quarters of the memory",
                 ));
@@ -65,10 +68,20 @@ pub(super) fn remedies(rung: Rung, facts: &Facts, failure: &Failure, file: &Path
                 let cause = "fusermount3 wants the user to have an entry in /etc/passwd";
                 found.push(Remedy::new(cause, &format!("sudo useradd -u {} polecat", facts.uid)));
             }
+            if says("Operation not permitted") {
+                let cause = "fusermount3 has lost the right to mount: in a container, with no_new_privs, or without its set-user-id bit";
+                found.push(Remedy::new(
+                    cause,
+                    "docker run --cap-add SYS_ADMIN --device /dev/fuse --security-opt apparmor=unconfined ...",
+                ));
+            }
             of_device(facts, &mut found);
         }
         Rung::Disk => {
-            let cause = "no directory was found that is yours and whose files can be executed";
+            let cause = match says(Errno::ENOSPC.desc()) {
+                true => "there is no room where files could be executed",
+                false => "no directory was found that is yours and whose files can be executed",
+            };
             let command = format!("mkdir -m 700 DIR && XDG_CACHE_HOME=DIR {}", quoted(file));
             found.push(Remedy::new(cause, &command));
         }
@@ -82,12 +95,13 @@ pub(super) fn remedies(rung: Rung, facts: &Facts, failure: &Failure, file: &Path
 
 fn of_loop(facts: &Facts, file: &Path, found: &mut Vec<Remedy>) {
     if !facts.privileged {
-        let cause = if facts.uid == 0 {
-            "only a root with CAP_SYS_ADMIN may use loop devices, which this container's has not"
-        } else {
-            "only root may use loop devices"
-        };
-        found.push(Remedy::new(cause, &format!("sudo {}", quoted(file))));
+        found.push(match facts.uid {
+            0 => Remedy::new(
+                "only a root with CAP_SYS_ADMIN may use loop devices, which this container's has not",
+                "docker run --privileged ...",
+            ),
+            _ => Remedy::new("only root may use loop devices", &format!("sudo {}", quoted(file))),
+        });
         return;
     }
     match facts.loop_control {
@@ -252,14 +266,19 @@ mod tests {
             ..sound()
         };
         let made = Namespace::NotMade;
-        let cases: [(Rung, Facts, &str, &str); 22] = [
+        let cases: [(Rung, Facts, &str, &str); 25] = [
             (
                 Rung::Loop,
                 sound(),
                 "",
                 "only root may use loop devices: sudo '/opt/my app.run'",
             ),
-            (Rung::Loop, Facts { uid: 0, ..sound() }, "", "CAP_SYS_ADMIN"),
+            (
+                Rung::Loop,
+                Facts { uid: 0, ..sound() },
+                "",
+                "this container's has not: docker run --privileged",
+            ),
             (
                 Rung::Loop,
                 Facts {
@@ -376,6 +395,24 @@ mod tests {
             (
                 Rung::Fusermount,
                 sound(),
+                "mount failed: Operation not permitted",
+                "no_new_privs",
+            ),
+            (
+                Rung::Disk,
+                sound(),
+                "a rung without a root of its own is refused: --strict",
+                "try: a hint: -",
+            ),
+            (
+                Rung::Disk,
+                sound(),
+                "write: No space left on device",
+                "there is no room where",
+            ),
+            (
+                Rung::Fusermount,
+                sound(),
                 "no fusermount3 in PATH",
                 "apt-get install fuse3",
             ),
@@ -397,6 +434,9 @@ mod tests {
             ..namespace(made(Errno::EPERM), &[])
         };
         assert_eq!(told(Rung::Unpack, &privileged, ""), "try: a hint: -");
+        let full = namespace(made(Errno::ENOSPC), &[]);
+        let found = told(Rung::Unpack, &full, "make namespaces: No space left on device");
+        assert!(!found.contains("memory"), "{found}");
     }
 
     #[test]

@@ -55,15 +55,23 @@ pub struct Examined {
 }
 
 impl Report {
-    /// 0 where a start would find a rung, 1 where it would not.
+    /// 0 where a start would find a rung, 1 where it would not, [`exit::UNVERIFIED`] where some of the image is not what was signed.
     #[must_use]
     pub fn status(&self) -> u8 {
-        u8::from(self.taken.is_none())
+        match self.is_unverified() {
+            true => exit::UNVERIFIED,
+            false => u8::from(self.taken.is_none()),
+        }
+    }
+
+    fn is_unverified(&self) -> bool {
+        let failures = self.rungs.iter().filter_map(|examined| examined.failure.as_ref());
+        failures.into_iter().any(|failure| failure.status == exit::UNVERIFIED)
     }
 }
 
 /// Tries every rung with the command of `verified`, which is not executed: everything up to that is done and undone.
-/// `control` is what a start would be told, its rung left out. `file` is the bundle's path.
+/// `control` is what a start would be told; each rung is tried whatever it says of one. `file` is the bundle's path.
 ///
 /// The process must have a single thread.
 ///
@@ -71,27 +79,30 @@ impl Report {
 /// A trial cannot be made at all.
 pub fn examine(verified: &Verified, control: &Control, file: &Path) -> Result<Report, Error> {
     let facts = Facts::take();
-    let taken = attempt(verified, control, None)?.ok();
+    let taken = attempt(verified, control, control.mount)?.ok();
     let mut rungs = Vec::new();
     for rung in Rung::ALL {
         let failure = attempt(verified, control, Some(rung))?.err();
-        let remedies = match &failure {
-            // What was not signed is no matter of rungs.
-            Some(failure) if failure.status != exit::UNVERIFIED => explain::remedies(rung, &facts, failure, file),
-            _ => Vec::new(),
-        };
+        let failed = failure.as_ref();
+        let remedies = failed.map_or(Vec::new(), |failure| explain::remedies(rung, &facts, failure, file));
         rungs.push(Examined {
             rung,
             failure,
             remedies,
         });
     }
-    Ok(Report {
+    let mut report = Report {
         file: file.to_owned(),
         taken,
         rungs,
         facts,
-    })
+    };
+    if report.is_unverified() {
+        // That is no matter of rungs: none of it is to be started at all.
+        report.taken = None;
+        report.rungs.iter_mut().for_each(|examined| examined.remedies.clear());
+    }
+    Ok(report)
 }
 
 /// The rung that holds, or why none does. In a process of its own, for a run takes its process over.

@@ -19,6 +19,7 @@ impl fmt::Display for Report {
         match self.taken {
             Some(rung) if rung.has_own_root() => writeln!(f, "{file} starts on {rung}, with a root of its own.")?,
             Some(rung) => writeln!(f, "{file} starts on {rung}, without namespaces and a root of its own.")?,
+            None if self.is_unverified() => writeln!(f, "{file} is not what was signed.")?,
             None => writeln!(f, "{file} cannot be started here.")?,
         }
         for examined in &self.rungs {
