@@ -65,7 +65,7 @@ fn far(length: usize) -> sock_filter {
 fn of_machine(calls: &Calls) -> Vec<sock_filter> {
     let segments = segments(calls);
     let mut program = vec![statement(LOAD, NUMBER)];
-    if segments.len() <= FEW && segments.iter().filter(|segment| !segment.rules.is_empty()).count() <= 1 {
+    if segments.len() <= FEW && segments.iter().map(|segment| segment.rules.len()).sum::<usize>() <= FEW_RULES {
         program.extend(short_search(&segments));
     } else {
         program.extend(search(&segments));
@@ -73,9 +73,12 @@ fn of_machine(calls: &Calls) -> Vec<sock_filter> {
     program
 }
 
-/// Segments, whose comparisons and returns, and the first instruction of one with rules behind them, all lie within the reach of a condition:
-/// 255 instructions.
-const FEW: usize = 120;
+/// Segments, whose comparisons and returns, and what [`FEW_RULES`] take behind them, all lie within the reach of a condition: 255
+/// instructions.
+const FEW: usize = 100;
+
+/// Rules with conditions, of at most 11 instructions where they compare one argument.
+const FEW_RULES: usize = 4;
 
 /// What becomes of the calls from a number to that of the next segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,8 +123,8 @@ fn segments(calls: &Calls) -> Vec<Segment<'_>> {
     all
 }
 
-/// A search that ends in what is behind it, a return for each action and then the segment that has rules: half as long, and what the kernel
-/// takes to compile a program is most of what a filter costs a start. Only for [`FEW`] segments, one of them with rules at most.
+/// A search that ends in what is behind it, a return for each action and then the segments that have rules: half as long, and what the
+/// kernel takes to compile a program is most of what a filter costs a start. Only for [`FEW`] segments with [`FEW_RULES`].
 fn short_search(segments: &[Segment<'_>]) -> Vec<sock_filter> {
     let mut ends = Vec::new();
     let mut program = Vec::with_capacity(segments.len());
@@ -132,19 +135,26 @@ fn short_search(segments: &[Segment<'_>]) -> Vec<sock_filter> {
             actions.push(segment.otherwise);
         }
     }
+    let mut tail: Vec<sock_filter> = actions.iter().copied().map(returned).collect();
     for End { at, if_so, segment } in ends {
         let known = actions.iter().position(|known| *known == segment.otherwise);
-        let place = known.filter(|_| segment.rules.is_empty()).unwrap_or(actions.len());
+        let place = known.filter(|_| segment.rules.is_empty()).unwrap_or_else(|| {
+            let place = tail.len();
+            tail.extend(of_segment(segment));
+            place
+        });
         let distance = u8::try_from(program.len() + place - at - 1).unwrap_or(u8::MAX);
         match if_so {
             true => program[at].jt = distance,
             false => program[at].jf = distance,
         }
     }
-    program.extend(actions.into_iter().map(returned));
-    for segment in segments.iter().filter(|segment| !segment.rules.is_empty()) {
-        program.extend(of_segment(segment));
+    if let ([], [segment]) = (&program[..], segments)
+        && tail.is_empty()
+    {
+        return of_segment(segment);
     }
+    program.extend(tail);
     program
 }
 
@@ -379,7 +389,7 @@ mod tests {
 
     #[test]
     fn as_many_segments_as_a_short_search_has() {
-        for count in [0, 1, 2, 3, 58, 59, 60, 61, 120, 121] {
+        for count in [0, 1, 2, 3, 48, 49, 50, 51, 120, 121] {
             let errno = |number: u32| Action::Errno(u16::try_from(number % 300).unwrap());
             let rules = (0..count).map(|rule| Rule::always(2 * rule + 1, errno(rule))).collect();
             let program = assemble(&policy(rules, Action::Allow, Vec::new())).unwrap();
@@ -398,9 +408,9 @@ mod tests {
     }
 
     #[test]
-    fn one_call_by_its_arguments_among_as_many_as_a_short_search_has() {
-        let second_is = |value| Rule {
-            number: 5,
+    fn calls_by_their_arguments_among_as_many_as_a_short_search_has() {
+        let second_is = |number, value| Rule {
+            number,
             conditions: vec![Condition {
                 argument: 1,
                 comparison: Comparison::MaskedEqual(0xffff_ffff),
@@ -408,11 +418,11 @@ mod tests {
             }],
             action: Action::Errno(7),
         };
-        for count in [0, 1, 2, 30, 58, 59, 60] {
+        for count in [0, 1, 2, 30, 44, 45, 46, 47, 48, 49, 50, 60] {
             let mut rules: Vec<Rule> = (0..count)
                 .map(|rule| Rule::always(4 * rule, Action::Errno(1)))
                 .collect();
-            rules.extend([second_is(0x5412), second_is(0x541c)]);
+            rules.extend([second_is(5, 0x5412), second_is(101, 9), second_is(5, 0x541c)]);
             let program = assemble(&policy(rules, Action::Allow, vec![(1000, Action::Errno(38))])).unwrap();
             for number in 0..1001 {
                 let expected = match number {
@@ -423,13 +433,16 @@ mod tests {
                 let answer = run(&program, HERE, number, NONE);
                 assert_eq!(answer, expected.value(), "{number} of {count}");
             }
-            for (value, expected) in [
-                (0x5412, Action::Errno(7)),
-                (0x1_0000_5412, Action::Errno(7)),
-                (0x541c, Action::Errno(7)),
-                (0x5413, Action::Allow),
+            for (number, value, expected) in [
+                (5, 0x5412, Action::Errno(7)),
+                (5, 0x1_0000_5412, Action::Errno(7)),
+                (5, 0x541c, Action::Errno(7)),
+                (5, 0x5413, Action::Allow),
+                (5, 9, Action::Allow),
+                (101, 9, Action::Errno(7)),
+                (101, 0x5412, Action::Allow),
             ] {
-                let answer = run(&program, HERE, 5, [0, value, 0, 0, 0, 0]);
+                let answer = run(&program, HERE, number, [0, value, 0, 0, 0, 0]);
                 assert_eq!(answer, expected.value(), "{value:#x} of {count}");
             }
         }

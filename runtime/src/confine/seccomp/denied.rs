@@ -66,11 +66,33 @@ const DENIED: &[Denied] = &[
     denied([NONE, 25, NONE, NONE], &[Capability::CAP_SYS_TIME]), // stime
 ];
 
-/// ioctl(2), in the columns of [`Denied::numbers`].
-const IOCTL: [u16; 4] = [16, 54, 29, 54];
+/// A call that is refused for what it is asked.
+struct DeniedRequest {
+    /// As in [`Denied`].
+    numbers: [u16; 4],
+    /// Which argument says it, of which the kernel looks at the lower half alone.
+    argument: u8,
+    value: u64,
+    errno: u16,
+}
 
-/// Requests of it that make the caller's terminal believe that something was typed, or paste into a console: ioctl_tty(2).
-const TYPING: [u64; 2] = [0x5412, 0x541c]; // TIOCSTI, TIOCLINUX
+const fn request(numbers: [u16; 4], argument: u8, value: u64, errno: u16) -> DeniedRequest {
+    DeniedRequest {
+        numbers,
+        argument,
+        value,
+        errno,
+    }
+}
+
+/// Left to the kernel with [`ADMIN`].
+const DENIED_REQUESTS: [DeniedRequest; 3] = [
+    // What makes the caller's terminal believe that something was typed, or pastes into a console: ioctl_tty(2), TIOCSTI and TIOCLINUX.
+    request([16, 54, 29, 54], 1, 0x5412, EPERM),
+    request([16, 54, 29, 54], 1, 0x541c, EPERM),
+    // socket(2), AF_VSOCK: the host of a virtual machine, past all network namespaces. Programs of 32 bits have socketcall(2), too.
+    request([41, 359, 198, 281], 0, 40, EAFNOSUPPORT),
+];
 
 /// Columns of [`Denied::numbers`] for this machine and for its programs of 32 bits.
 const COLUMNS: [usize; 2] = if cfg!(target_arch = "x86_64") { [0, 1] } else { [2, 3] };
@@ -97,6 +119,7 @@ pub(super) fn policy(kept: CapabilitySet) -> Option<Policy> {
 }
 
 const EPERM: u16 = 1;
+const EAFNOSUPPORT: u16 = 97;
 pub(super) const ENOSYS: u16 = 38;
 
 fn rules(column: usize, kept: CapabilitySet) -> Vec<Rule> {
@@ -107,21 +130,20 @@ fn rules(column: usize, kept: CapabilitySet) -> Vec<Rule> {
     numbers
         .filter(|&number| number != NONE)
         .map(|number| Rule::always(number.into(), Action::Errno(EPERM)))
-        .chain(typing(column, kept))
+        .chain(requests(column, kept))
         .collect()
 }
 
-/// The kernel takes the lower half of the request for the whole.
-fn typing(column: usize, kept: CapabilitySet) -> impl Iterator<Item = Rule> {
-    let refused = TYPING.into_iter().filter(move |_| !kept.has(ADMIN));
-    refused.map(move |value| Rule {
-        number: IOCTL[column].into(),
+fn requests(column: usize, kept: CapabilitySet) -> impl Iterator<Item = Rule> {
+    let refused = DENIED_REQUESTS.iter().filter(move |_| !kept.has(ADMIN));
+    refused.map(move |denied| Rule {
+        number: denied.numbers[column].into(),
         conditions: vec![Condition {
-            argument: 1,
+            argument: denied.argument,
             comparison: Comparison::MaskedEqual(u32::MAX.into()),
-            value,
+            value: denied.value,
         }],
-        action: Action::Errno(EPERM),
+        action: Action::Errno(denied.errno),
     })
 }
 
@@ -234,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_types_for_the_caller() {
+    fn refused_for_what_is_asked() {
         let Some((policy, native)) = policy(CapabilitySet::NONE).zip(NATIVE) else {
             return;
         };
@@ -244,17 +266,28 @@ mod tests {
             OF_32_BITS.map(|machine| (machine, COLUMNS[1])),
         ];
         for (machine, column) in machines.into_iter().flatten() {
-            for (request, expected) in [
-                (0x5412, errno(EPERM)),
-                (0xdead_0000_5412, errno(EPERM)),
-                (0x541c, errno(EPERM)),
-                (0x5401, ALLOW), // TCGETS
+            let (ioctl, socket) = (DENIED_REQUESTS[0].numbers[column], DENIED_REQUESTS[2].numbers[column]);
+            for (number, arguments, expected) in [
+                (ioctl, [0, 0x5412], errno(EPERM)),
+                (ioctl, [0, 0xdead_0000_5412], errno(EPERM)),
+                (ioctl, [0, 0x541c], errno(EPERM)),
+                (ioctl, [0, 0x5401], ALLOW), // TCGETS
+                (ioctl, [40, 0], ALLOW),
+                (socket, [40, 1], errno(EAFNOSUPPORT)),
+                (socket, [1, 40], ALLOW),
+                (socket, [2, 1], ALLOW),
             ] {
-                let answer = run(&program, machine, IOCTL[column].into(), [0, request, 0, 0, 0, 0]);
-                assert_eq!(Some(answer), expected, "{machine:#x}: {request:#x}");
+                let [first, second] = arguments;
+                let answer = run(&program, machine, number.into(), [first, second, 0, 0, 0, 0]);
+                assert_eq!(Some(answer), expected, "{machine:#x}: {number} {arguments:#x?}");
             }
         }
-        assert_eq!(names::number("ioctl"), Some(IOCTL[COLUMNS[0]].into()));
+        for (name, at) in [("ioctl", 0), ("socket", 2)] {
+            assert_eq!(
+                names::number(name),
+                Some(DENIED_REQUESTS[at].numbers[COLUMNS[0]].into())
+            );
+        }
     }
 
     #[test]
@@ -311,7 +344,7 @@ mod tests {
         }
         if let Some(policy) = policy(CapabilitySet::NONE) {
             let length = assemble(&policy).unwrap().len();
-            assert!(length < 120, "{length}");
+            assert!(length < 130, "{length}");
         }
     }
 }
