@@ -265,7 +265,12 @@ impl RungError {
 
     /// Whether it is the same on every rung.
     fn is_of_every_rung(&self) -> bool {
-        matches!(self, Self::Plan(_) | Self::Upper(UpperError::Bind(_)))
+        match self {
+            Self::Plan(_) | Self::Upper(UpperError::Bind(_)) => true,
+            // Links of the image that lead in circles.
+            Self::Survey(error) => error.errno == Errno::ELOOP,
+            _ => false,
+        }
     }
 
     fn hint(&self) -> Option<String> {
@@ -352,6 +357,11 @@ impl ClimbError {
     /// Whether a block could not be vouched for.
     pub(crate) fn is_unverified(&self) -> bool {
         self.last().check().is_some()
+    }
+
+    /// Whether it is the host that refuses, and not what was asked for that cannot be.
+    pub(crate) fn is_of_host(&self) -> bool {
+        !self.is_unverified() && !self.last().is_of_every_rung()
     }
 
     pub(crate) fn status(&self) -> u8 {

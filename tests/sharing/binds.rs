@@ -155,6 +155,28 @@ fn nothing_is_bound_over_what_is_the_boxs_own() {
     }
 }
 
+#[test]
+fn what_cannot_be_bound_stops_the_start_in_every_way() {
+    for place in places(&[Place::RootUnpack, Place::UserUnpack]) {
+        let bundle = SHELL.get();
+        for (option, home) in [
+            ("--polecat-bind=/dev/ptmx", "/work"),
+            ("--polecat-bind=/dev/fd", "/work"),
+            ("--polecat-bind=~", "/"),
+            ("--polecat-bind=~", "/proc"),
+        ] {
+            let mut command = bundle.start(place);
+            command.env_remove("POLECAT_MOUNT").env("HOME", home);
+            let ended = exec::run(command.args([option, "--polecat-share=none", "--", "-c", "echo started"]));
+            assert_eq!(
+                (ended.code(), ended.out().as_str()),
+                (Some(125), ""),
+                "{place}: {option}: {ended}"
+            );
+        }
+    }
+}
+
 /// A bundle whose image has these links.
 fn with_links(links: &[(&str, &str)]) -> Bundle {
     let scratch = Scratch::new();

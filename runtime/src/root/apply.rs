@@ -197,7 +197,7 @@ fn bind_part(bind: &Bind, is_hosts: bool, tree: &mut Tree, view: View<'_>) -> Re
     let mut source = inside(view.host, source);
     let mut opened = None;
     if let BindKind::Part(_) = kind {
-        let failed = |errno| ApplyError::mount("a part of the host", path, errno);
+        let failed = |errno| ApplyError::mount(PART, path, errno);
         let part = opened.insert(open_beneath(view.host, &bind.source).map_err(failed)?);
         let named = view.host.join(format!("proc/self/fd/{}", part.as_raw_fd()));
         // Without /proc there is but the name.
@@ -225,7 +225,7 @@ fn bind_part(bind: &Bind, is_hosts: bool, tree: &mut Tree, view: View<'_>) -> Re
                 .remove()
                 .map_err(|errno| ApplyError::mount("a node", path, errno))?;
         }
-        return Err(ApplyError::mount("a part of the host", path, errno));
+        return Err(ApplyError::mount(PART, path, errno));
     }
     let Some(attributes) = kind.attributes() else {
         return Ok(());
@@ -340,12 +340,26 @@ pub enum ApplyError {
     },
 }
 
+/// What is said of what is bound.
+const PART: &str = "a part of the host";
+
 impl ApplyError {
     fn mount(what: &'static str, path: &Path, errno: Errno) -> Self {
         Self::Mount {
             what,
             path: path.to_owned(),
             errno,
+        }
+    }
+
+    /// Whether the host refuses to mount, and not what was asked for: what it has that was named is to be seen, or nothing is.
+    #[must_use]
+    pub fn is_of_host(&self) -> bool {
+        const REFUSALS: [Errno; 5] = [Errno::EPERM, Errno::EACCES, Errno::ENOSYS, Errno::ENODEV, Errno::ENOSPC];
+        match self {
+            Self::Tree(_) => false,
+            Self::Mount { what, errno, .. } => !what.starts_with(PART) && REFUSALS.contains(errno),
+            Self::Restrict { errno, .. } => REFUSALS.contains(errno),
         }
     }
 

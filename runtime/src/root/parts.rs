@@ -101,6 +101,9 @@ impl fmt::Display for PlanFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nobody(name) => write!(f, "{name}: the image has no user or group of this name"),
+            Self::Target { asked, path } if asked == path => {
+                write!(f, "bind on {}, which is the box's own", path.display())
+            }
             Self::Target { asked, path } => write!(
                 f,
                 "bind on {}: links of the image lead to {}, which is the box's own",

@@ -35,11 +35,13 @@ impl StageError {
         Self::Init { step, errno }
     }
 
-    /// Whether it may be otherwise in another way.
+    /// Whether it may be otherwise in another way: the host refuses this one. What was asked for and cannot be had is asked for in
+    /// every way.
     pub(crate) fn is_of_this_way(&self) -> bool {
         match self {
-            Self::UserNamespace(_) | Self::Pivot(_) | Self::Apply(_) => true,
-            Self::Climb(error) => !error.is_unverified(),
+            Self::UserNamespace(_) | Self::Pivot(_) => true,
+            Self::Apply(error) => error.is_of_host(),
+            Self::Climb(error) => error.is_of_host(),
             Self::Stand(error) => !error.is_unverified(),
             Self::Limit(_) | Self::Nul(_) | Self::Init { .. } => false,
         }
