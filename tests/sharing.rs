@@ -4,7 +4,8 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use support::bundle::Shared;
@@ -47,5 +48,13 @@ fn host(scratch: &Scratch, name: &str) -> PathBuf {
     let directory = scratch.open_directory(name);
     fs::write(directory.join("file"), "of the host\n").expect("a file");
     fs::create_dir(directory.join("sub")).expect("a directory");
+    directory
+}
+
+/// A `$XDG_RUNTIME_DIR`, as a login makes it.
+fn runtime_directory(scratch: &Scratch, place: Place) -> PathBuf {
+    let directory = scratch.open_directory("runtime");
+    fs::set_permissions(&directory, Permissions::from_mode(0o700)).expect("a mode");
+    chown(&directory, Some(place.id()), Some(place.id())).expect("an owner");
     directory
 }

@@ -6,16 +6,17 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::unistd::geteuid;
 
 use crate::debug::Trace;
 use crate::directory;
 use crate::environment::Variable;
 use crate::error::{Error, errno};
-use crate::options::{BindOption, Options, Share, is_plain};
+use crate::options::{BindOption, Options, Share, can_be_target, is_plain};
 use crate::root::op::{Bind, BindKind, Part};
 use crate::text;
 
@@ -116,6 +117,31 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Whether what a variable names is what programs mean by it: a variable must not show anything else.
+    fn is_at(self, path: &Path) -> Result<(), Errno> {
+        if self.variable.is_empty() {
+            return Ok(());
+        }
+        let metadata = fs::metadata(path).map_err(|error| errno(&error))?;
+        let fits = match self.variable {
+            AUTHORITY => metadata.is_file(),
+            _ => metadata.file_type().is_socket(),
+        };
+        match fits && can_be_target(path) {
+            true => Ok(()),
+            false => Err(Errno::ENOTSOCK),
+        }
+    }
+}
+
+/// Whether it is a directory as a login makes it for its user: basedir specification, "XDG_RUNTIME_DIR".
+fn is_callers_alone(runtime: &Path) -> bool {
+    let found = fs::symlink_metadata(runtime).ok();
+    is_plain(runtime)
+        && found.is_some_and(|found| found.is_dir() && found.uid() == geteuid().as_raw() && found.mode() & 0o077 == 0)
+}
+
 /// The path behind `prefix` in a list of addresses; none where another machine or a name without a file is meant. Without a prefix it is all.
 fn unix_path<'a>(value: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     if prefix.is_empty() {
@@ -172,7 +198,8 @@ impl Session {
         let Some(path) = source.locate(variable) else { return };
         for path in entries(path) {
             // Sockets are connected to and devices opened where nothing else can be changed.
-            let bind = match part(&path, &path, source.of != Share::Tmp, true) {
+            let found = source.is_at(&path);
+            let bind = match found.and_then(|()| part(&path, &path, source.of != Share::Tmp, true)) {
                 Ok(bind) => bind,
                 Err(errno) => {
                     let (path, share, why) = (path.display(), source.of.name(), errno.desc());
@@ -182,9 +209,9 @@ impl Session {
             };
             self.binds.push(bind);
             if let Some(runtime) = variable(RUNTIME_DIRECTORY).map(PathBuf::from)
-                && is_plain(&runtime)
                 && path != runtime
                 && path.starts_with(&runtime)
+                && is_callers_alone(&runtime)
             {
                 self.runtime_directory = Some(runtime);
             }

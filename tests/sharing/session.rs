@@ -4,13 +4,14 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::thread;
 
 use support::requirement::skip;
 use support::roots::busybox;
 use support::{Bundle, Need, Place, Polecat, Scratch, exec};
 
-use crate::{SHELL, bind, host, places, run};
+use crate::{SHELL, bind, host, places, run, runtime_directory};
 
 #[test]
 fn a_closed_box_gets_what_is_named_back() {
@@ -79,7 +80,7 @@ fn sockets_of_the_session_are_where_their_variables_say() {
     for place in places(&Place::ALL) {
         let bundle = SHELL.get();
         let scratch = Scratch::new();
-        let runtime = scratch.open_directory("runtime");
+        let runtime = runtime_directory(&scratch, place);
         fs::create_dir(runtime.join("pulse")).expect("a directory");
         let names = ["wayland-7", "bus", "pulse/native", "pipewire-0", "agent", "private"];
         let _listeners: Vec<UnixListener> = names
@@ -132,6 +133,53 @@ fn sockets_of_the_session_are_where_their_variables_say() {
             !ended.out().contains("agent") && !ended.out().contains("XAUTHORITY"),
             "{place}: {ended}"
         );
+    }
+}
+
+#[test]
+fn a_variable_shows_nothing_but_what_it_is_for() {
+    for place in places(&[Place::RootUnpack, Place::UserUnpack]) {
+        let bundle = SHELL.get();
+        let scratch = Scratch::new();
+        let hidden = scratch.open_directory("hidden");
+        fs::write(hidden.join("file"), "of the host\n").expect("a file");
+        let socket = hidden.join("socket");
+        let _listener = UnixListener::bind(&socket).expect("a socket");
+        let bus = |path: &Path| format!("unix:path={}", path.display());
+        let cases = [
+            ("SSH_AUTH_SOCK", hidden.display().to_string(), "ssh-agent"),
+            ("SSH_AUTH_SOCK", hidden.join("file").display().to_string(), "ssh-agent"),
+            ("SSH_AUTH_SOCK", "/dev".to_owned(), "ssh-agent"),
+            ("SSH_AUTH_SOCK", "/dev/log/x".to_owned(), "ssh-agent"),
+            ("DBUS_SYSTEM_BUS_ADDRESS", bus(Path::new("/proc")), "dbus"),
+            ("CUPS_SERVER", "/".to_owned(), "printer"),
+            ("XAUTHORITY", hidden.display().to_string(), "x11"),
+        ];
+        for (variable, value, share) in cases {
+            let mut command = bundle.start(place);
+            command
+                .env_remove("POLECAT_MOUNT")
+                .env(variable, &value)
+                .args(["--polecat-contain", &format!("--polecat-share={share}"), "--"])
+                .args(["-c", "echo $$; busybox cat \"$0\"/file \"$0\" 2>/dev/null", &value]);
+            let ended = exec::run(&mut command);
+            // Process 2: in a PID namespace, so with a root of its own.
+            assert_eq!(ended.out(), "2\n", "{place}: {variable}={value}: {ended}");
+        }
+        // A runtime directory that is anybody's is not made the box's own.
+        let mut command = bundle.start(place);
+        command
+            .env("XDG_RUNTIME_DIR", "/usr")
+            .env("DBUS_SESSION_BUS_ADDRESS", bus(&socket))
+            .args([
+                "--polecat-share=dbus",
+                "--",
+                "-c",
+                "busybox stat -c %a /usr; busybox ls $0",
+            ])
+            .arg(&socket);
+        let ended = exec::run(&mut command).success();
+        assert_eq!(ended.out(), format!("755\n{}\n", socket.display()), "{place}: {ended}");
     }
 }
 

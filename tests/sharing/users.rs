@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 
 use support::{Place, Scratch, exec};
 
-use crate::{SHELL, places, run};
+use crate::{SHELL, places, run, runtime_directory};
 
 #[test]
 fn without_a_network_there_is_loopback_and_nothing_else() {
@@ -85,7 +85,7 @@ fn the_runtime_directory_belongs_to_whom_the_program_runs_as() {
     for place in places(&Place::ALL) {
         let bundle = SHELL.get();
         let scratch = Scratch::new();
-        let runtime = scratch.open_directory("runtime");
+        let runtime = runtime_directory(&scratch, place);
         let _listener = UnixListener::bind(runtime.join("wayland-0")).expect("a socket");
         for (option, owner) in [("--polecat-user=33:44", "33:44"), ("--polecat-user=0", "0:0")] {
             let mut command = bundle.start(place);
