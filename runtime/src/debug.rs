@@ -1,6 +1,7 @@
 //! The trace of `POLECAT_DEBUG`: what was tried, and why it was left.
 
 use std::fmt;
+use std::io::{self, Write as _};
 
 /// Prints on stderr, or nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,7 +19,11 @@ impl Trace {
     /// Prints a line.
     pub fn say(self, line: fmt::Arguments<'_>) {
         if self.enabled {
-            eprintln!("polecat: debug: {line}");
+            // In one write(2): other processes of the run print, too.
+            match io::stderr().write_all(format!("polecat: debug: {line}\n").as_bytes()) {
+                // Who has closed stderr does not want to read it.
+                Ok(()) | Err(_) => {}
+            }
         }
     }
 }

@@ -64,7 +64,7 @@ pub const FLAGS: &[Flag] = &[
         value: Some("SIZE"),
         help: "Let this much be written to memory, bytes or with K, M, G, T: /tmp, /run and the root (half of the memory)",
         packed: true,
-        set: |options, text| limit::size(text).map(|bytes| options.tmp_size = Some(bytes)),
+        set: |options, text| limit::room(text).map(|bytes| options.tmp_size = Some(bytes)),
     },
     Flag {
         name: "net",

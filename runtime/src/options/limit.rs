@@ -46,6 +46,12 @@ pub(super) fn size(text: &OsStr) -> Result<u64, Expected> {
         .ok_or("bytes as a number, above 0, or with K, M, G or T for powers of 1024")
 }
 
+/// A size that has room for what every run writes.
+pub(super) fn room(text: &OsStr) -> Result<u64, Expected> {
+    let size = size(text)?;
+    if size < 64 << 10 { Err("64K or more") } else { Ok(size) }
+}
+
 /// `N` or `N.N`, with two digits behind the point at most, in hundredths. The kernel gives no less than one.
 pub(super) fn cpus(text: &OsStr) -> Result<u32, Expected> {
     let hundredths = || {
@@ -119,6 +125,13 @@ mod tests {
             ("99999999999999999999", None),
         ] {
             assert_eq!(size(OsStr::new(text)).ok(), bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn room_for_a_run() {
+        for (text, bytes) in [("64K", Some(65536)), ("65535", None), ("x", None)] {
+            assert_eq!(room(OsStr::new(text)).ok(), bytes, "{text}");
         }
     }
 
