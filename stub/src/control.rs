@@ -32,6 +32,8 @@ Not shared are
   a directory in whose place the bundle has files of its own
 Where the current directory is not shared the program starts in /. POLECAT_DEBUG=1 says which directory was refused, and why.
 The environment, terminal and network are yours; /tmp and /run are empty, and what else is written is gone at the end.
+Where no root of its own can be had the program sees all of yours instead, unless --polecat-strict refuses that:
+--polecat-doctor says which it is here.
 
 Variables:
   POLECAT_MOUNT    loop, fuse, unpack, fusermount or disk: the only way in which the image may be mounted

@@ -2,7 +2,7 @@
 //! the caller adds. Both are the same words, `NAME` or `NAME=VALUE`, read by the same table, [`FLAGS`].
 //!
 //! The manifest's come first, so the caller's word is the last one: it may widen what was packed, as the caller is the one who is
-//! protected, but only by saying so. No variable of the environment can.
+//! protected, but only by saying so. No variable of the environment can, but that which picks a [rung](crate::ladder), unless `strict`.
 
 mod bind;
 mod confinement;
