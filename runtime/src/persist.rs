@@ -3,11 +3,13 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::libc::{dev_t, ino_t};
 use nix::mount::MsFlags;
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::{Mode, fstat, stat};
 use nix::unistd::{geteuid, mkdir};
 
 use crate::directory;
@@ -29,10 +31,12 @@ const WORK: &str = "work";
 /// live, flock(2).
 #[derive(Debug)]
 pub(crate) struct Upper {
-    /// Where it is: no component is a symbolic link.
-    pub(crate) directory: PathBuf,
+    /// Where it was when it was locked: no component was a symbolic link.
+    directory: PathBuf,
     /// Nothing was kept before.
-    pub(crate) fresh: bool,
+    fresh: bool,
+    /// Device and inode: whoever may write to a directory above can put another in its place.
+    known: (dev_t, ino_t),
     _lock: File,
 }
 
@@ -58,19 +62,25 @@ impl Upper {
         if known.st_uid != geteuid().as_raw() || known.st_mode & 0o022 != 0 {
             return Err(Why::Foreign);
         }
-        match fs::read(directory.join(IMAGE)).map_err(|error| errno(&error)) {
-            Err(Errno::ENOENT) if directory::names(&directory)?.is_empty() => {
-                fs::write(directory.join(IMAGE), image).map_err(|error| errno(&error))?;
+        let mut here = PathBuf::from(format!("/proc/self/fd/{}", lock.as_raw_fd()));
+        if !here.exists() {
+            // Without /proc there is but the name.
+            here.clone_from(&directory);
+        }
+        match fs::read(here.join(IMAGE)).map_err(|error| errno(&error)) {
+            Err(Errno::ENOENT) if directory::names(&here)?.is_empty() => {
+                fs::write(here.join(IMAGE), image).map_err(|error| errno(&error))?;
             }
             Err(Errno::ENOENT) => return Err(Why::Taken),
             noted if noted.as_deref() == Ok(image.as_bytes()) => {}
             noted => return Err(noted.map_or_else(Why::System, |_| Why::Other)),
         }
-        let fresh = make(&directory.join(UPPER))?;
-        make(&directory.join(WORK))?;
+        let fresh = make(&here.join(UPPER))?;
+        make(&here.join(WORK))?;
         Ok(Self {
             directory,
             fresh,
+            known: (known.st_dev, known.st_ino),
             _lock: lock,
         })
     }
@@ -83,6 +93,7 @@ impl Upper {
         mkdir(&here, Mode::S_IRWXU).map_err(UpperError::Bind)?;
         let source = Path::new(HOST).join(self.directory.strip_prefix("/").unwrap_or(&self.directory));
         mounting::bind(&source, &here, MsFlags::empty()).map_err(UpperError::Bind)?;
+        self.check(&here).map_err(UpperError::Bind)?;
         if self.fresh {
             apply::make_layer(&[], &upper, layers.lower).map_err(UpperError::Layer)?;
         }
@@ -93,6 +104,15 @@ impl Upper {
             work: &work,
         };
         overlay(layers, target, in_user_namespace).map_err(UpperError::Overlay)
+    }
+
+    /// `place` is the directory that was locked. What is mounted there nobody can exchange any more.
+    fn check(&self, place: &Path) -> Result<(), Errno> {
+        let found = stat(place)?;
+        match (found.st_dev, found.st_ino) == self.known {
+            true => Ok(()),
+            false => Err(Errno::ESTALE),
+        }
     }
 }
 
@@ -218,6 +238,19 @@ mod tests {
         fs::remove_file(directory.join(IMAGE)).unwrap();
         assert_eq!(open("b").unwrap_err(), Why::Taken);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "nothing is changed");
+    }
+
+    #[test]
+    fn another_directory_in_its_place_is_not_taken() {
+        let scratch = tempfile::tempdir().unwrap();
+        let [directory, moved, other] = ["kept", "moved", "other"].map(|name| scratch.path().join(name));
+        let upper = Upper::open(&directory, None, "a").unwrap();
+        assert_eq!(upper.check(&directory), Ok(()));
+        fs::rename(&directory, &moved).unwrap();
+        fs::create_dir(&other).unwrap();
+        std::os::unix::fs::symlink(&other, &directory).unwrap();
+        assert_eq!(upper.check(&directory), Err(Errno::ESTALE));
+        assert_eq!(upper.check(&moved), Ok(()));
     }
 
     #[test]
