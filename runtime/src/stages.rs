@@ -49,6 +49,7 @@ pub(crate) struct Planned {
     session: Session,
     rungs: Vec<Rung>,
     kept: Option<Kept>,
+    /// Init has this to its end, so that nobody else has the layer meanwhile.
     upper: Option<Upper>,
     resources: Resources,
     way: Way,

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
 
+use support::processes::family;
 use support::requirement::skip;
 use support::roots::{busybox, compile};
 use support::{Bundle, Ended, Need, Place, Scratch, exec};
@@ -81,6 +82,31 @@ fn a_layer_is_for_one_image_and_one_run() {
         assert!(refused.err().contains("another image"), "{place}: {refused}");
         let foreign = run(bundle.as_ref(), place, &["--polecat-persist=/usr"], "echo started");
         assert_eq!(foreign.code(), Some(125), "{place}: {foreign}");
+    }
+}
+
+#[test]
+fn init_has_the_layer_for_as_long_as_it_lives() {
+    for place in places(&Place::BOTH_USERS) {
+        for more in [&[][..], &["--polecat-as-pid-1"]] {
+            let bundle = SHELL.get();
+            let directory = bundle.work().join(format!("held-{}", place.id()));
+            let option = format!("--polecat-persist={}", directory.display());
+            let mut command = bundle.start(place);
+            command.arg(&option).args(more);
+            command.args(["--", "-c", "echo ready; read line; true"]);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut child = exec::spawn(&mut command);
+            let mut ready = [0; 6];
+            std::io::Read::read_exact(child.stdout.as_mut().expect("a pipe"), &mut ready).expect("a word");
+            let family = family(child.id());
+            let init = family.iter().find(|process| process.name() == "polecat-init");
+            let open = fs::read_dir(format!("/proc/{}/fd", init.expect("init").id)).expect("descriptors");
+            let open = open.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+            assert_eq!(open.filter(|path| *path == directory).count(), 1, "{place} {more:?}");
+            drop(child.stdin.take());
+            let _ended = exec::finish("the run".into(), child).success();
+        }
     }
 }
 

@@ -77,7 +77,6 @@ impl Planned {
             identity: user::caller(&self.host),
             sealed: &[],
             resources: mem::take(&mut self.resources),
-            _upper: None,
             callers_umask,
             callers_limit,
             standing: Some(standing),

@@ -11,7 +11,6 @@ use crate::host::Facts;
 use crate::hosts_root::Standing;
 use crate::ladder::Rung;
 use crate::limits::CallersLimit;
-use crate::persist::Upper;
 use crate::process::app::suspend_umask;
 use crate::process::control_socket::InitEnd;
 use crate::resources::Resources;
@@ -94,8 +93,6 @@ pub(crate) struct Rooted {
     pub(super) identity: Identity,
     pub(super) sealed: &'static [&'static str],
     pub(super) resources: Resources,
-    /// Nobody else has the layer for as long as init is there.
-    pub(super) _upper: Option<Upper>,
     pub(super) callers_umask: Mode,
     pub(super) callers_limit: CallersLimit,
     pub(super) standing: Option<Standing>,
@@ -126,7 +123,6 @@ impl Rooted {
             identity: plan.identity,
             sealed: plan.sealed,
             resources: mem::take(&mut planned.resources),
-            _upper: planned.upper.take(),
             callers_umask: entered.callers_umask,
             callers_limit: entered.callers_limit,
             standing: None,
