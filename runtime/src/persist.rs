@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
+use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ use crate::session::at_home;
 const IMAGE: &str = "image";
 /// The directories of the overlay.
 const UPPER: &str = "upper";
+/// Made last: where there is one, the upper layer has the root's attributes.
 const WORK: &str = "work";
 
 /// A directory with the upper layer of an overlay: the caller's, and nobody else's for as long as this and its copies in forked processes
@@ -33,8 +35,6 @@ const WORK: &str = "work";
 pub(crate) struct Upper {
     /// Where it was when it was locked: no component was a symbolic link.
     directory: PathBuf,
-    /// Nothing was kept before.
-    fresh: bool,
     /// Device and inode: whoever may write to a directory above can put another in its place.
     known: (dev_t, ino_t),
     _lock: File,
@@ -67,19 +67,20 @@ impl Upper {
             // Without /proc there is but the name.
             here.clone_from(&directory);
         }
-        match fs::read(here.join(IMAGE)).map_err(|error| errno(&error)) {
-            Err(Errno::ENOENT) if directory::names(&here)?.is_empty() => {
-                fs::write(here.join(IMAGE), image).map_err(|error| errno(&error))?;
+        let note = here.join(IMAGE);
+        match fs::read(&note).map_err(|error| errno(&error)) {
+            Ok(noted) if noted == image.as_bytes() => {}
+            Ok(noted) if !image.as_bytes().starts_with(&noted) => return Err(Why::Other),
+            Err(errno) if errno != Errno::ENOENT => return Err(Why::System(errno)),
+            // No start has come further than to a part of the note.
+            _ if directory::names(&here)?.iter().all(|name| name == IMAGE) => {
+                write(&note, image).map_err(|error| errno(&error))?;
             }
-            Err(Errno::ENOENT) => return Err(Why::Taken),
-            noted if noted.as_deref() == Ok(image.as_bytes()) => {}
-            noted => return Err(noted.map_or_else(Why::System, |_| Why::Other)),
+            Ok(_) => return Err(Why::Other),
+            Err(_) => return Err(Why::Taken),
         }
-        let fresh = make(&here.join(UPPER))?;
-        make(&here.join(WORK))?;
         Ok(Self {
             directory,
-            fresh,
             known: (known.st_dev, known.st_ino),
             _lock: lock,
         })
@@ -94,8 +95,10 @@ impl Upper {
         let source = Path::new(HOST).join(self.directory.strip_prefix("/").unwrap_or(&self.directory));
         mounting::bind(&source, &here, MsFlags::empty()).map_err(UpperError::Bind)?;
         self.check(&here).map_err(UpperError::Bind)?;
-        if self.fresh {
+        if !work.exists() {
+            make(&upper).map_err(UpperError::Bind)?;
             apply::make_layer(&[], &upper, layers.lower).map_err(UpperError::Layer)?;
+            make(&work).map_err(UpperError::Bind)?;
         }
         let layers = Layers {
             lower: layers.lower,
@@ -124,18 +127,25 @@ pub(crate) enum UpperError {
     Overlay(Errno),
 }
 
-/// Makes a directory for nobody but the caller; whether there was none.
-fn make(path: &Path) -> Result<bool, Errno> {
+/// Makes a directory for nobody but the caller, unless there is one.
+fn make(path: &Path) -> Result<(), Errno> {
     match mkdir(path, Mode::S_IRWXU) {
-        Err(Errno::EEXIST) => Ok(false),
-        result => result.map(|()| true),
+        Err(Errno::EEXIST) => Ok(()),
+        result => result,
     }
+}
+
+/// Writes a file that is on the disk before anything else is.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 impl fmt::Display for UpperError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bind(errno) => write!(f, "bind the directory that keeps what is written: {}", errno.desc()),
+            Self::Bind(errno) => write!(f, "prepare the directory that keeps what is written: {}", errno.desc()),
             Self::Layer(error) => error.fmt(f),
             Self::Overlay(errno) => write!(f, "mount the layer that is kept on the image: {}", errno.desc()),
         }
@@ -227,17 +237,35 @@ mod tests {
         let directory = scratch.path().join("kept");
         let open = |image| Upper::open(&directory, None, image).map_err(|error| error.why);
         let first = open("a").unwrap();
-        assert!(first.fresh);
         assert_eq!(open("a").unwrap_err(), Why::Busy);
         drop(first);
-        assert!(!open("a").unwrap().fresh);
         assert_eq!(open("b").unwrap_err(), Why::Other);
-        fs::remove_dir(directory.join(WORK)).unwrap();
-        fs::remove_dir(directory.join(UPPER)).unwrap();
-        assert!(open("a").unwrap().fresh, "it had been interrupted");
-        fs::remove_file(directory.join(IMAGE)).unwrap();
+        open("a").unwrap();
+        fs::rename(directory.join(IMAGE), directory.join("mine")).unwrap();
         assert_eq!(open("b").unwrap_err(), Why::Taken);
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "nothing is changed");
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing is changed");
+    }
+
+    #[test]
+    fn a_note_that_was_cut_short_is_none() {
+        let scratch = tempfile::tempdir().unwrap();
+        let note = scratch.path().join(IMAGE);
+        let open = |image| Upper::open(scratch.path(), None, image).map_err(|error| error.why);
+        for part in ["", "imag"] {
+            fs::write(&note, part).unwrap();
+            open("image b").unwrap();
+            assert_eq!(fs::read_to_string(&note).unwrap(), "image b");
+        }
+        assert_eq!(open("image a").unwrap_err(), Why::Other);
+        fs::write(&note, "somebody's image").unwrap();
+        assert_eq!(open("image a").unwrap_err(), Why::Other);
+        fs::write(&note, "imag").unwrap();
+        fs::create_dir(scratch.path().join(UPPER)).unwrap();
+        assert_eq!(
+            open("image b").unwrap_err(),
+            Why::Other,
+            "nobody knows of which image it is"
+        );
     }
 
     #[test]

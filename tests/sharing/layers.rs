@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
 
@@ -82,6 +83,25 @@ fn a_layer_is_for_one_image_and_one_run() {
         assert!(refused.err().contains("another image"), "{place}: {refused}");
         let foreign = run(bundle.as_ref(), place, &["--polecat-persist=/usr"], "echo started");
         assert_eq!(foreign.code(), Some(125), "{place}: {foreign}");
+    }
+}
+
+#[test]
+fn a_layer_that_was_not_made_in_full_is_made_anew() {
+    for place in places(&Place::BOTH_USERS) {
+        let bundle = SHELL.get();
+        let directory = bundle.work().join(format!("half-{}", place.id()));
+        let option = format!("--polecat-persist={}", directory.display());
+        let line = "busybox stat -c %a /";
+        let without = run(bundle.as_ref(), place, &[""; 0], line).success();
+        let first = run(bundle.as_ref(), place, &[&option], line).success();
+        assert_eq!(first.out(), without.out(), "{place}");
+        // What a start leaves that ends before the root's attributes are on the layer.
+        let closed = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(directory.join("upper"), closed).expect("a mode");
+        fs::remove_dir_all(directory.join("work")).expect("a directory");
+        let second = run(bundle.as_ref(), place, &[&option], line).success();
+        assert_eq!(second.out(), without.out(), "{place}");
     }
 }
 
