@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -17,16 +18,41 @@ pub(crate) fn names(path: &Path) -> Result<Vec<OsString>, Errno> {
     Ok(names)
 }
 
-/// Locks a directory for as long as what is given back and its copies in forked processes live, flock(2). Closing it unlocks, and nothing
-/// else: a copy may come to its end.
+/// Locks a directory, flock(2). It is unlocked when the last copy of what is given back is closed, those in forked processes too.
 ///
 /// # Errors
-/// `EWOULDBLOCK`: somebody else has it. open(2).
+/// `EWOULDBLOCK`: somebody else has it. `ENOTDIR`: nobody waits here for who opens the other end of a pipe. open(2).
 pub(crate) fn lock(path: &Path) -> Result<File, Errno> {
-    let opened = File::open(path).map_err(|error| errno(&error))?;
+    let mut options = File::options();
+    options.read(true).custom_flags(libc::O_DIRECTORY);
+    let opened = options.open(path).map_err(|error| errno(&error))?;
     match opened.try_lock() {
         Ok(()) => Ok(opened),
         Err(TryLockError::WouldBlock) => Err(Errno::EWOULDBLOCK),
         Err(TryLockError::Error(error)) => Err(errno(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::stat::Mode;
+
+    use super::*;
+
+    #[test]
+    fn directories_alone_are_locked() {
+        let scratch = tempfile::tempdir().unwrap();
+        let pipe = scratch.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+        // With this a pipe can be opened at once.
+        let _other_end = File::options().read(true).write(true).open(&pipe).unwrap();
+        assert_eq!(lock(&pipe).unwrap_err(), Errno::ENOTDIR);
+        let first = lock(scratch.path()).unwrap();
+        assert_eq!(lock(scratch.path()).unwrap_err(), Errno::EWOULDBLOCK);
+        let copy = first.try_clone().unwrap();
+        drop(first);
+        assert_eq!(lock(scratch.path()).unwrap_err(), Errno::EWOULDBLOCK);
+        drop(copy);
+        assert!(lock(scratch.path()).is_ok());
     }
 }

@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use support::processes::family;
 use support::requirement::skip;
 use support::roots::{busybox, compile};
@@ -83,6 +85,13 @@ fn a_layer_is_for_one_image_and_one_run() {
         assert!(refused.err().contains("another image"), "{place}: {refused}");
         let foreign = run(bundle.as_ref(), place, &["--polecat-persist=/usr"], "echo started");
         assert_eq!(foreign.code(), Some(125), "{place}: {foreign}");
+        // Nobody waits for the other end of a pipe.
+        let pipe = bundle.work().join(format!("pipe-{}", place.id()));
+        mkfifo(&pipe, Mode::S_IRWXU).expect("a pipe");
+        let option = format!("--polecat-persist={}", pipe.display());
+        let piped = run(bundle.as_ref(), place, &[&option], "echo started");
+        assert_eq!(piped.code(), Some(125), "{place}: {piped}");
+        assert!(piped.err().contains("Not a directory"), "{place}: {piped}");
     }
 }
 
