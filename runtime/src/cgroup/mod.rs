@@ -3,7 +3,7 @@
 //!
 //! Where a hierarchy is of version 1, that is a child of the caller's cgroup. In one of version 2 a cgroup with processes cannot have
 //! children with limits, so it is a child of the nearest cgroup above that the caller may change: as systemd's user manager
-//! delegates them.
+//! delegates them. Those that the app leaves by that limit it no more, so it takes their limits along.
 
 use std::fmt;
 use std::fs;
@@ -16,6 +16,7 @@ use crate::debug::Trace;
 use crate::options::Limits;
 use crate::root::op::{Bind, BindKind};
 
+mod enclosing;
 mod hierarchy;
 mod leaf;
 mod setting;
@@ -80,12 +81,19 @@ impl Cgroups {
     ) -> Result<(), CgroupError> {
         let mut first = None;
         let mut held = Vec::new();
-        for parent in parents(hierarchy) {
-            let usable = usable(&parent, wanted, hierarchy.unified, &mut first);
+        let asked = setting::controllers(limits);
+        for (parent, taken) in parents(hierarchy, limits) {
+            let mut usable = usable(&parent, wanted, hierarchy.unified, &mut first);
             if usable.is_empty() || (usable.len() < wanted.len() && !limits.optional) {
                 continue;
             }
-            match Leaf::make(&parent, &usable, limits, hierarchy.unified) {
+            // A controller that limits a cgroup is given to those beside it too.
+            for controller in setting::controllers(taken) {
+                if !asked.contains(&controller) {
+                    usable.push(controller);
+                }
+            }
+            match Leaf::make(&parent, &usable, taken, hierarchy.unified) {
                 Ok(leaf) => {
                     for controller in &usable {
                         self.degrees.push((layer(controller), leaf.degree(controller)));
@@ -165,15 +173,16 @@ fn layer(controller: &str) -> Layer {
     }
 }
 
-/// Cgroups that may become the parent of ours, best first.
-fn parents(hierarchy: &Hierarchy) -> Vec<PathBuf> {
-    let mut parents = vec![hierarchy.own.clone()];
+/// Cgroups that may become the parent of ours, best first, and how far the app is to be limited there.
+fn parents(hierarchy: &Hierarchy, mut limits: Limits) -> Vec<(PathBuf, Limits)> {
+    let mut parents = vec![(hierarchy.own.clone(), limits)];
     let mut path = hierarchy.own.as_path();
     while hierarchy.unified
         && path != hierarchy.point
         && let Some(parent) = path.parent()
     {
-        parents.push(parent.to_owned());
+        limits = enclosing::carry(limits, path);
+        parents.push((parent.to_owned(), limits));
         path = parent;
     }
     parents
@@ -264,76 +273,4 @@ impl fmt::Display for CgroupError {
 impl std::error::Error for CgroupError {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn in_version_2_the_nearest_cgroup_that_gives_controllers_on_is_the_parent() {
-        let top = tempfile::tempdir().unwrap();
-        let cgroup = "0::/user.slice/app.slice/run.scope\n";
-        let mountinfo = format!("25 1 0:22 / {} rw - cgroup2 cgroup2 rw\n", top.path().display());
-        let found = hierarchy::hierarchies(cgroup.as_bytes(), mountinfo.as_bytes());
-        let parents = parents(&found[hierarchy::of_controller(&found, "memory").unwrap()]);
-        let names = [
-            "user.slice/app.slice/run.scope",
-            "user.slice/app.slice",
-            "user.slice",
-            "",
-        ];
-        assert_eq!(
-            parents,
-            names.map(|name| top.path().join(name).components().collect::<PathBuf>())
-        );
-        fs::create_dir_all(&parents[0]).unwrap();
-        fs::write(parents[1].join("cgroup.subtree_control"), "memory pids\n").unwrap();
-        let mut first = None;
-        assert_eq!(usable(&parents[0], &["memory"], true, &mut first), [""; 0]);
-        assert!(
-            matches!(
-                &first,
-                Some(CgroupError::System {
-                    errno: Errno::ENOENT,
-                    ..
-                })
-            ),
-            "{first:?}"
-        );
-        assert_eq!(
-            usable(&parents[1], &["memory", "pids"], true, &mut first),
-            ["memory", "pids"]
-        );
-        // Written to a file of the kernel's, it would be given on from now.
-        assert_eq!(usable(&parents[1], &["cpu"], true, &mut first), ["cpu"]);
-        assert!(
-            fs::read_to_string(parents[1].join("cgroup.subtree_control"))
-                .unwrap()
-                .starts_with("+cpu")
-        );
-        assert_eq!(
-            usable(&parents[0], &["memory"], false, &mut first),
-            ["memory"],
-            "version 1 asks nobody"
-        );
-    }
-
-    #[test]
-    fn a_limit_that_is_not_there_is_an_error_unless_it_is_optional() {
-        for optional in [true, false] {
-            let limits = Limits {
-                optional,
-                ..Limits::default()
-            };
-            let mut cgroups = Cgroups::default();
-            let error = CgroupError::Missing { controller: "cpu" };
-            let missed = cgroups.miss("cpu", limits, &error, Trace::default());
-            assert_eq!(missed.is_ok(), optional);
-            let degrees: Vec<_> = cgroups
-                .degrees()
-                .iter()
-                .map(|(layer, degree)| (*layer, degree.name()))
-                .collect();
-            let expected: &[_] = if optional { &[(Layer::Cpus, "none")] } else { &[] };
-            assert_eq!(degrees, expected);
-        }
-    }
-}
+mod tests;

@@ -96,7 +96,7 @@ pub(super) fn cpu_mask(text: &OsStr) -> Result<CpuMask, Expected> {
 }
 
 /// Digits and nothing else: no sign.
-pub(super) fn number(digits: &[u8]) -> Option<u64> {
+pub(crate) fn number(digits: &[u8]) -> Option<u64> {
     let is_plain = digits.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(digits).ok()?.parse().ok().filter(|_| is_plain)
 }

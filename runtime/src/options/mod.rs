@@ -27,6 +27,7 @@ pub(crate) use confinement::resource_name;
 pub use confinement::{FilterChoice, Rlimit};
 pub use fault::OptionFault;
 pub use flag::{FLAGS, Flag};
+pub(crate) use limit::number;
 pub use limit::{CpuMask, Limits};
 pub use share::{Share, Shares};
 pub use supervision::Supervision;
