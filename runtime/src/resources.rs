@@ -54,12 +54,12 @@ impl Resources {
         }
     }
 
-    /// Moves this process there.
+    /// Moves this process there. Notes what does not limit it then, over what was noted before.
     ///
     /// # Errors
     /// See [`ResourceError`].
-    pub(crate) fn enter(&self) -> Result<(), ResourceError> {
-        self.cgroups.enter().map_err(ResourceError::Cgroup)?;
+    pub(crate) fn enter(&self, status: &mut Status) -> Result<(), ResourceError> {
+        self.cgroups.enter(status).map_err(ResourceError::Cgroup)?;
         if let Some(CpuMask(numbers)) = &self.cpus {
             let mut set = CpuSet::new();
             let chosen = numbers.iter().try_for_each(|&number| {

@@ -56,11 +56,17 @@ impl Leaf {
                 Err(Errno::EEXIST) => continue,
                 Err(errno) => return Err((directory, errno)),
             }
-            let procs = open(&directory.join("cgroup.procs"));
-            let (Ok(lock), Ok(procs)) = (directory::lock(&directory), procs) else {
-                // Somebody thought that it was left behind.
-                remove(&directory);
-                continue;
+            let opened = directory::lock(&directory)
+                .and_then(|lock| open(&directory.join("cgroup.procs")).map(|procs| (lock, procs)));
+            let (lock, procs) = match opened {
+                Ok(opened) => opened,
+                Err(errno) => {
+                    remove(&directory);
+                    match is_taken(errno) {
+                        true => continue,
+                        false => return Err((directory, errno)),
+                    }
+                }
             };
             let mut leaf = Self {
                 directory,
@@ -116,6 +122,11 @@ impl Drop for Leaf {
     }
 }
 
+/// Whether somebody thought that a new one was left behind: it is locked, or gone, or about to be.
+fn is_taken(errno: Errno) -> bool {
+    matches!(errno, Errno::EWOULDBLOCK | Errno::ENOENT | Errno::ENODEV)
+}
+
 /// Writes to a file of the kernel's.
 pub(super) fn write(path: &Path, value: &str) -> Result<(), Errno> {
     let mut file = open(path)?;
@@ -148,6 +159,36 @@ fn sweep(parent: &Path) {
             match fs::remove_dir(&path) {
                 Ok(()) | Err(_) => {}
             }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// One that nobody can enter, at `directory`.
+    pub(in super::super) fn closed(directory: &Path) -> Leaf {
+        fs::create_dir(directory).unwrap();
+        Leaf {
+            directory: directory.to_owned(),
+            procs: File::open("/dev/null").unwrap(),
+            maker: getpid(),
+            whole: true,
+            _lock: directory::lock(directory).unwrap(),
+        }
+    }
+
+    #[test]
+    fn another_is_tried_only_where_somebody_took_the_first() {
+        for (errno, again) in [
+            (Errno::EAGAIN, true),
+            (Errno::ENOENT, true),
+            (Errno::ENODEV, true),
+            (Errno::EACCES, false),
+            (Errno::EMFILE, false),
+        ] {
+            assert_eq!(is_taken(errno), again, "{errno}");
         }
     }
 }

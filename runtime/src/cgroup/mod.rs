@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use crate::confine::status::{Degree, Layer};
+use crate::confine::status::{Degree, Layer, Status};
 use crate::debug::Trace;
 use crate::options::Limits;
 use crate::root::op::{Bind, BindKind};
@@ -27,8 +27,11 @@ use leaf::Leaf;
 /// The cgroups of a run, one in each hierarchy that is needed.
 #[derive(Debug, Default)]
 pub(crate) struct Cgroups {
-    leaves: Vec<Leaf>,
+    /// Each with its controllers.
+    leaves: Vec<(Leaf, Vec<&'static str>)>,
     hierarchies: Vec<Hierarchy>,
+    /// The app may be outside.
+    optional: bool,
     degrees: Vec<(Layer, Degree)>,
 }
 
@@ -38,7 +41,10 @@ impl Cgroups {
     /// # Errors
     /// A limit that cannot be had, unless it is optional.
     pub(crate) fn make(limits: Limits, seen: bool, trace: Trace) -> Result<Self, CgroupError> {
-        let mut cgroups = Self::default();
+        let mut cgroups = Self {
+            optional: limits.optional,
+            ..Self::default()
+        };
         if !limits.any() && !seen {
             return Ok(cgroups);
         }
@@ -98,8 +104,8 @@ impl Cgroups {
                     for controller in &usable {
                         self.degrees.push((layer(controller), leaf.degree(controller)));
                     }
-                    self.leaves.push(leaf);
-                    held = usable;
+                    held.clone_from(&usable);
+                    self.leaves.push((leaf, usable));
                     break;
                 }
                 Err((path, errno)) => {
@@ -134,14 +140,20 @@ impl Cgroups {
         Ok(())
     }
 
-    /// Moves this process into them.
+    /// Moves this process into them. Notes what does not limit it then after all.
     ///
     /// # Errors
-    /// The first that would not take it.
-    pub(crate) fn enter(&self) -> Result<(), CgroupError> {
-        for leaf in &self.leaves {
-            leaf.enter()
-                .map_err(|errno| CgroupError::system("processes", leaf.directory(), errno))?;
+    /// The first that would not take it, unless limits are optional.
+    pub(crate) fn enter(&self, status: &mut Status) -> Result<(), CgroupError> {
+        for (leaf, controllers) in &self.leaves {
+            let Err(errno) = leaf.enter() else { continue };
+            let error = CgroupError::system("processes", leaf.directory(), errno);
+            if !self.optional {
+                return Err(error);
+            }
+            for controller in controllers {
+                status.note(layer(controller), Degree::None(error.to_string().into()));
+            }
         }
         Ok(())
     }
@@ -150,10 +162,10 @@ impl Cgroups {
     pub(crate) fn binds(&self) -> Vec<Bind> {
         let mut binds = Vec::new();
         for Hierarchy { point, own, .. } in &self.hierarchies {
-            let leaf = self.leaves.iter().find(|leaf| leaf.directory().starts_with(point));
+            let own_leaf = self.leaves.iter().find(|(leaf, _)| leaf.directory().starts_with(point));
             if point.starts_with("/sys") {
                 binds.push(Bind {
-                    source: leaf.map_or(own.as_path(), Leaf::directory).to_owned(),
+                    source: own_leaf.map_or(own.as_path(), |(leaf, _)| leaf.directory()).to_owned(),
                     path: point.clone(),
                     kind: BindKind::ReadOnly,
                     optional: true,

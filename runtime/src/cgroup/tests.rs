@@ -135,3 +135,22 @@ fn a_limit_that_is_not_there_is_an_error_unless_it_is_optional() {
         assert_eq!(degrees, expected);
     }
 }
+
+#[test]
+fn a_cgroup_that_cannot_be_entered_stops_the_start_unless_limits_are_optional() {
+    let top = tempfile::tempdir().unwrap();
+    for optional in [true, false] {
+        let leaf = leaf::tests::closed(&top.path().join("polecat-1-0"));
+        let cgroups = Cgroups {
+            leaves: vec![(leaf, vec!["memory", "pids"])],
+            optional,
+            ..Cgroups::default()
+        };
+        let mut status = Status::default();
+        status.note(Layer::Memory, Degree::Full("by a cgroup".into()));
+        let entered = cgroups.enter(&mut status);
+        assert_eq!(entered.is_ok(), optional, "{entered:?}");
+        let told = if optional { "none" } else { "full" };
+        assert_eq!(status.degree(Layer::Memory).name(), told);
+    }
+}

@@ -110,7 +110,7 @@ impl Restrictions {
 }
 
 impl Confined {
-    /// Takes the caller's rights from this process, which is in its root, and says what stands then.
+    /// Takes the caller's rights from this process, which is in its root, and says what stands then, beside what `status` has.
     ///
     /// # Errors
     /// See [`ConfineError`]. Some layers may have been applied; the app must not be executed.
@@ -118,6 +118,7 @@ impl Confined {
         rooted: &Rooted,
         confinement: Confinement,
         asked: &Restrictions,
+        mut status: Status,
     ) -> Result<Self, ConfineError> {
         let Confinement {
             uid,
@@ -141,7 +142,6 @@ impl Confined {
         let held = capabilities::keep(kept, uid)?;
         let filter = asked.filter.ready(kept)?;
         if asked.asks() {
-            let mut status = asked.status.clone();
             let wanted: CapabilitySet = asked.capabilities.added();
             status.note(Layer::Capabilities, held.degree(wanted, user_namespace));
             status.note(Layer::NoNewPrivs, Degree::Full("set".into()));

@@ -173,8 +173,10 @@ fn confine_and_execute(start: &Start<'_, impl Observer>) -> Result<Errno, StartE
 /// Gives up what the app must not have, and takes what is the caller's.
 pub(crate) fn become_confined<O>(start: &Start<'_, O>, confinement: Confinement) -> Result<Confined, StartError> {
     // As long as this process has the rights.
-    start.rooted.resources().enter().map_err(StartError::Resources)?;
-    let confined = Confined::confine(start.rooted, confinement, start.restrictions)?;
+    let mut status = start.restrictions.status.clone();
+    let entered = start.rooted.resources().enter(&mut status);
+    entered.map_err(StartError::Resources)?;
+    let confined = Confined::confine(start.rooted, confinement, start.restrictions, status)?;
     if let Some(standing) = start.rooted.standing() {
         // No PID namespace ends with init.
         prctl::set_pdeathsig(Signal::SIGKILL).map_err(StartError::Parent)?;
