@@ -8,7 +8,7 @@ use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
 use nix::unistd::Pid;
 
 use crate::cgroup::{CgroupError, Cgroups};
-use crate::confine::status::{Degree, Layer, Status};
+use crate::confine::status::Status;
 use crate::debug::Trace;
 use crate::options::{CpuMask, Options};
 use crate::root::op::Bind;
@@ -48,9 +48,6 @@ impl Resources {
     pub(crate) fn note(&self, status: &mut Status) {
         for (layer, degree) in self.cgroups.degrees() {
             status.note(*layer, degree.clone());
-        }
-        if self.own_namespace {
-            status.note(Layer::Cgroup, Degree::Full("its own".into()));
         }
     }
 

@@ -1,5 +1,5 @@
-//! The chain of types inside the namespaces: [`Planned`] → [`Entered`] → `Mounted` → [`Rooted`]. Each can only be had
-//! from the one before.
+//! The chain of types inside the namespaces: [`Planned`] → [`Entered`] → `Mounted` → [`Unsealed`] → [`Rooted`]. Each can
+//! only be had from the one before. Where there are no namespaces it is [`Planned`] → `Standing` → [`Rooted`].
 
 use std::env;
 use std::ffi::OsStr;
@@ -38,6 +38,7 @@ mod in_hosts_root;
 mod own_root;
 
 pub(crate) use error::StageError;
+use own_root::Unsealed;
 pub(crate) use own_root::{Entered, Rooted};
 
 /// A job whose way is chosen. Nothing has been changed yet.
@@ -230,10 +231,9 @@ impl Planned {
                 self.name_host()?;
                 let mounted = entered.mount(self, socket)?;
                 let program = self.compose(&mounted)?;
-                let rooted = Rooted::step_in(mounted, &entered, self)?;
+                let unsealed = Unsealed::step_in(mounted, &entered, self)?;
                 self.relay(socket)?;
-                rooted.seal()?;
-                (rooted, program)
+                (unsealed.seal()?, program)
             }
             Way::HostsRoot => self.stand(socket)?,
         };

@@ -1,7 +1,6 @@
 //! What a run has to itself beside its root: namespaces, the layer that is kept, what the app may use.
 
 use std::env;
-use std::path::Path;
 
 use nix::sched::{CloneFlags, unshare};
 
@@ -12,7 +11,6 @@ use crate::ladder::Rung;
 use crate::options::Options;
 use crate::persist::Upper;
 use crate::resources::Resources;
-use crate::root::apply;
 use crate::sys::network;
 
 /// `CLONE_NEWTIME`, time_namespaces(7): for the children of whoever unshares it.
@@ -51,14 +49,6 @@ impl Planned {
 }
 
 impl Rooted {
-    /// Makes read-only what is to be. Nothing can be made in it afterwards.
-    pub(super) fn seal(&self) -> Result<(), StageError> {
-        for path in self.sealed {
-            apply::seal(Path::new(path))?;
-        }
-        Ok(())
-    }
-
     /// Supplementary groups of an app that is not the caller's.
     pub(crate) fn groups(&self) -> &[u32] {
         &self.identity.groups

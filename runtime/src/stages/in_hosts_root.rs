@@ -75,7 +75,6 @@ impl Planned {
             cwd: cwd.unwrap_or_else(|| PathBuf::from("/")),
             // Nobody else can be had here.
             identity: user::caller(&self.host),
-            sealed: &[],
             resources: mem::take(&mut self.resources),
             callers_umask,
             callers_limit,

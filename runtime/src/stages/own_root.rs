@@ -91,14 +91,21 @@ pub(crate) struct Rooted {
     pub(super) rung: Rung,
     pub(super) cwd: PathBuf,
     pub(super) identity: Identity,
-    pub(super) sealed: &'static [&'static str],
     pub(super) resources: Resources,
     pub(super) callers_umask: Mode,
     pub(super) callers_limit: CallersLimit,
     pub(super) standing: Option<Standing>,
 }
 
-impl Rooted {
+/// The same before that is read-only which is to be: something can still be made in it.
+#[derive(Debug)]
+pub(crate) struct Unsealed {
+    rooted: Rooted,
+    /// Mount points.
+    sealed: &'static [&'static str],
+}
+
+impl Unsealed {
     pub(super) fn step_in(mounted: Mounted, entered: &Entered, planned: &mut Planned) -> Result<Self, StageError> {
         let trace = planned.trace();
         let plan = mounted.plan;
@@ -117,18 +124,30 @@ impl Rooted {
         pivot::into_root(view.root)?;
         let lost = skipped.iter().any(|(path, _)| plan.cwd.starts_with(path));
         let cwd = if lost { PathBuf::from("/") } else { plan.cwd };
-        Ok(Self {
+        let rooted = Rooted {
             rung: mounted.rung,
             cwd,
             identity: plan.identity,
-            sealed: plan.sealed,
             resources: mem::take(&mut planned.resources),
             callers_umask: entered.callers_umask,
             callers_limit: entered.callers_limit,
             standing: None,
+        };
+        Ok(Self {
+            rooted,
+            sealed: plan.sealed,
         })
     }
 
+    pub(super) fn seal(self) -> Result<Rooted, StageError> {
+        for path in self.sealed {
+            apply::seal(Path::new(path))?;
+        }
+        Ok(self.rooted)
+    }
+}
+
+impl Rooted {
     /// The app's files, where the root is the host's.
     pub(crate) fn standing(&self) -> Option<&Standing> {
         self.standing.as_ref()
