@@ -45,8 +45,8 @@ pub enum Error {
     Cgroup(CgroupError),
     /// The namespaces could not be made.
     Clone(CloneError),
-    /// The only rung that is wanted has no root of its own, and that is wanted too.
-    Strict,
+    /// The only rung that is wanted has no root of its own, and that is wanted too: by what.
+    Strict(&'static str),
     /// Init, the app's process or the image server failed.
     Elsewhere(Failure),
     /// execve(2) refused the program.
@@ -114,7 +114,7 @@ impl Error {
                 present: true,
                 ..
             } => Some("have it packed with that, by --include: `polecat plan` shows what is taken along".into()),
-            Self::Strict => Some("unset POLECAT_MOUNT".into()),
+            Self::Strict(_) => Some("unset POLECAT_MOUNT".into()),
             Self::ServerEnded(_) => Some("set POLECAT_MOUNT=unpack, which needs no server".into()),
             Self::Monitor { errno, .. } => limits::hint_of_fork(*errno).map(str::to_owned),
             Self::PidFileTaken(_) => Some("another file, or end the run whose process id is in it".into()),
@@ -169,9 +169,7 @@ impl fmt::Display for Error {
             Self::Persist(error) => error.fmt(f),
             Self::Cgroup(error) => error.fmt(f),
             Self::Clone(error) => error.fmt(f),
-            Self::Strict => {
-                f.write_str("a rung without a root of its own is refused: --strict, or a closed box, wants one")
-            }
+            Self::Strict(asks) => write!(f, "a rung without a root of its own is refused: {asks} needs one"),
             Self::Elsewhere(failure) => failure.message.display().fmt(f),
             Self::NotExecuted {
                 path,

@@ -88,15 +88,17 @@ impl Planned {
             let speaks_tls = image.is_none_or(|size| size.stored > ladder::SMALL);
             host.offer(&options.host, speaks_tls);
         }
+        let watched = observed.then_some("what watches the program");
+        let asks = options.need_own_root().or(watched);
         let rungs = ladder::choose(Situation {
             privileged: host.privileged,
             image,
             forced: job.control.mount,
             persists: options.persist.is_some(),
-            strict: options.need_own_root() || observed,
+            strict: asks.is_some(),
         });
         let way = match rungs.first() {
-            None => return Err(Error::Strict),
+            None => return Err(Error::Strict(asks.unwrap_or_default())),
             Some(rung) if rung.has_own_root() => Way::OwnRoot,
             Some(_) => Way::HostsRoot,
         };

@@ -145,12 +145,16 @@ fn strict_refuses_and_says_what_was_tried() {
             assert!(!ended.err().contains("disk"), "{ended}");
         }
     }
-    let mut command = NO_USER_NAMESPACES.start(Caller::User, &bundle, &bundle.home());
-    let ended = exec::run(command.env("POLECAT_MOUNT", "disk").arg("--polecat-strict")).exits(125);
-    assert!(
-        ended.err().contains("a rung without a root of its own is refused"),
-        "{ended}"
-    );
+    for (option, name) in [
+        ("--polecat-strict", "strict"),
+        ("--polecat-net=none", "net=none"),
+        ("--polecat-persist=kept", "persist"),
+    ] {
+        let mut command = NO_USER_NAMESPACES.start(Caller::User, &bundle, &bundle.home());
+        let ended = exec::run(command.env("POLECAT_MOUNT", "disk").arg(option)).exits(125);
+        let told = format!("a rung without a root of its own is refused: {name} needs one");
+        assert!(ended.err().contains(&told), "{ended}");
+    }
 }
 
 #[test]

@@ -134,20 +134,30 @@ impl Options {
         Ok(options)
     }
 
-    /// Whether they ask for what only a root and namespaces of one's own can give.
+    /// The first that asks for what only a root and namespaces of one's own can give, by its name.
     #[must_use]
-    pub fn need_own_root(&self) -> bool {
+    pub fn need_own_root(&self) -> Option<&'static str> {
         let elsewhere =
             |bind: &BindOption| bind.read_only || bind.target.as_ref().is_some_and(|target| *target != bind.source);
-        self.strict
-            || self.contain
-            || self.persist.is_some()
-            || self.read_only
-            || self.no_network
-            || self.cgroup_namespace
-            || self.time_namespace
-            || self.user.is_some()
-            || self.binds.iter().any(elsewhere)
+        Some(if self.strict {
+            "strict"
+        } else if self.contain {
+            "contain"
+        } else if self.persist.is_some() {
+            "persist"
+        } else if self.read_only {
+            "read-only"
+        } else if self.no_network {
+            "net=none"
+        } else if self.cgroup_namespace || self.time_namespace {
+            "unshare"
+        } else if self.user.is_some() {
+            "user"
+        } else if self.binds.iter().any(elsewhere) {
+            "bind, to another place or read-only,"
+        } else {
+            return None;
+        })
     }
 
     /// Closes the box: what was shared so far is not, and what is named from here on is.
