@@ -54,6 +54,7 @@ impl Upper {
             })
     }
 
+    #[inline(never)]
     fn take(path: &Path, image: &str) -> Result<Self, Why> {
         make(path)?;
         let directory = fs::canonicalize(path).map_err(|error| errno(&error))?;
@@ -87,6 +88,7 @@ impl Upper {
     }
 
     /// Mounts it over `layers` on `target`, whose own upper layer lies below it then: what is made for this run is not kept.
+    #[inline(never)]
     pub(crate) fn overlay(&self, layers: Layers<'_>, target: &Path, in_user_namespace: bool) -> Result<(), UpperError> {
         // Of a name that an overlay takes, whatever the directory is called.
         let here = layers.work.with_file_name("kept");

@@ -41,6 +41,7 @@ impl Leaf {
     ///
     /// # Errors
     /// What could not be done, on which path.
+    #[inline(never)]
     pub(super) fn make(
         parent: &Path,
         controllers: &[&str],

@@ -78,6 +78,7 @@ impl Cgroups {
     }
 
     /// Makes a cgroup that has all of the `wanted` controllers, or if they are optional some.
+    #[inline(never)]
     fn add(
         &mut self,
         hierarchy: &Hierarchy,
@@ -186,6 +187,7 @@ fn layer(controller: &str) -> Layer {
 }
 
 /// Cgroups that may become the parent of ours, best first, and how far the app is to be limited there.
+#[inline(never)]
 fn parents(hierarchy: &Hierarchy, mut limits: Limits) -> Vec<(PathBuf, Limits)> {
     let mut parents = vec![(hierarchy.own.clone(), limits)];
     let mut path = hierarchy.own.as_path();

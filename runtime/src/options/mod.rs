@@ -136,6 +136,7 @@ impl Options {
 
     /// The first that asks for what only a root and namespaces of one's own can give, by its name.
     #[must_use]
+    #[inline(never)]
     pub fn need_own_root(&self) -> Option<&'static str> {
         let elsewhere =
             |bind: &BindOption| bind.read_only || bind.target.as_ref().is_some_and(|target| *target != bind.source);

@@ -106,6 +106,7 @@ pub(crate) struct Unsealed {
 }
 
 impl Unsealed {
+    #[inline(never)]
     pub(super) fn step_in(mounted: Mounted, entered: &Entered, planned: &mut Planned) -> Result<Self, StageError> {
         let trace = planned.trace();
         let plan = mounted.plan;
@@ -139,6 +140,7 @@ impl Unsealed {
         })
     }
 
+    #[inline(never)]
     pub(super) fn seal(self) -> Result<Rooted, StageError> {
         for path in self.sealed {
             apply::seal(Path::new(path))?;
