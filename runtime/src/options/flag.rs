@@ -118,21 +118,21 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         name: "memory",
         value: Some("SIZE"),
-        help: "Let its processes together use this much memory, bytes or with K, M, G, T",
+        help: "Let the program and its children use at most this much memory together, bytes or with K, M, G, T",
         packed: true,
         set: |options, text| limit::size(text).map(|bytes| options.limits.memory = Some(bytes)),
     },
     Flag {
         name: "cpus",
         value: Some("N[.N]"),
-        help: "Let them use as much time as this many processors have",
+        help: "Let the program and its children use at most as much time as this many processors have",
         packed: true,
         set: |options, text| limit::cpus(text).map(|cpus| options.limits.cpus = Some(cpus)),
     },
     Flag {
         name: "pids",
         value: Some("N"),
-        help: "Let there be this many processes and threads",
+        help: "Let the program and its children be at most this many processes and threads",
         packed: true,
         set: |options, text| limit::pids(text).map(|pids| options.limits.pids = Some(pids)),
     },
@@ -146,7 +146,7 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         name: "cpu-mask",
         value: Some("LIST"),
-        help: "Let it run on these processors alone, as 0-3,5",
+        help: "Let the program run on these processors alone, as 0-3,5",
         packed: true,
         set: |options, text| limit::cpu_mask(text).map(|mask| options.cpu_mask = Some(mask)),
     },
