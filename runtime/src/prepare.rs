@@ -5,6 +5,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use std::os::fd::IntoRawFd;
 
+use crate::error::Error;
 use crate::sys::{descriptor, disposition};
 
 /// Ignores `SIGPIPE`, so that writing where nobody reads is an error and not the end, and occupies the standard streams that the caller had
@@ -14,9 +15,13 @@ use crate::sys::{descriptor, disposition};
 ///
 /// # Errors
 /// open(2), of the last place that was tried.
-pub fn prepare() -> Result<(), Errno> {
-    disposition::set(libc::SIGPIPE, disposition::Disposition::Ignore)?;
-    descriptor::closed_at_start().try_for_each(|_| occupy())
+pub fn prepare() -> Result<(), Error> {
+    let ignored = disposition::set(libc::SIGPIPE, disposition::Disposition::Ignore);
+    let prepared = ignored.and_then(|()| descriptor::closed_at_start().try_for_each(|_| occupy()));
+    prepared.map_err(|errno| Error::Monitor {
+        step: "occupy the standard streams that are closed",
+        errno,
+    })
 }
 
 /// Opens the lowest number that is free, for as long as the process: for reading nothing and writing nowhere, or, where there is no

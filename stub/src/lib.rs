@@ -36,6 +36,11 @@ pub fn start(arguments: Vec<OsString>) -> ! {
     }
 }
 
+/// Says why there can be no start, and ends the process.
+pub fn fail(error: runtime::error::Error) -> ! {
+    Error::from(error).print_and_exit()
+}
+
 fn serve(arguments: Vec<OsString>) -> Result<End, Error> {
     let mut arguments = arguments.into_iter();
     let called = arguments.next().unwrap_or_default();

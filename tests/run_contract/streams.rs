@@ -89,6 +89,20 @@ fn files_are_read_and_written_where_the_caller_was() {
     }
 }
 
+/// Nothing can take the place of a closed stream where no descriptor is to be had.
+#[test]
+fn a_stream_that_cannot_be_occupied_is_told() {
+    let Some(bundle) = packed_probe() else { return };
+    for place in places() {
+        let mut command = bundle.start_behind(place, &["sh", "-c", "exec <&-; ulimit -n 0; exec \"$@\"", "sh"]);
+        let ended = exec::run(&mut command).exits(125);
+        assert!(
+            ended.err().starts_with("polecat: occupy the standard streams"),
+            "{place}: {ended}"
+        );
+    }
+}
+
 /// What cannot be said on stderr is said by the status.
 #[test]
 fn a_failure_without_streams_is_a_status() {

@@ -21,7 +21,8 @@ const LINKS: [(&str, &str); 6] = [
 const TTY_GROUP: u32 = 5;
 
 /// The steps. `terminal` is the caller's, seen as `/dev/console`: ttyname(3) looks for its device number in `/dev`, and
-/// its own name means another terminal in the new `/dev/pts`. `read_only`: `/dev` will be, so what is written to is a mount of its own. Only `hosts_root` may name groups and make nodes.
+/// its own name means another terminal in the new `/dev/pts`. `read_only`: `/dev` will be, so what is written to is a mount
+/// of its own. Only `hosts_root` may name groups and make nodes.
 #[must_use]
 pub fn steps(terminal: Option<&Path>, hosts_root: bool, read_only: bool) -> Vec<Op> {
     let dev = |name: &str| Path::new("/dev").join(name);

@@ -1,7 +1,7 @@
 //! Where the stub begins: the `main` that the C library calls, as a crate of its own.
 //!
-//! Before a `main` of Rust's the standard library does what [`runtime::prepare`] does, and installs a handler that says that a stack overflowed:
-//! 14 KiB.
+//! Before a `main` of Rust's the standard library does what [`runtime::prepare`] does, and installs a handler that says that a
+//! stack overflowed: 14 KiB.
 
 #![allow(unsafe_code)]
 #![no_main]
@@ -9,13 +9,11 @@
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 
-use runtime::exit;
-
 // SAFETY: the name is the C library's, which calls it once, with a vector of `count` NUL-terminated strings.
 #[unsafe(no_mangle)]
 extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
-    if runtime::prepare().is_err() {
-        return c_int::from(exit::FAILED);
+    if let Err(error) = runtime::prepare() {
+        polecat_stub::fail(error)
     }
     let arguments = (0..usize::try_from(count).unwrap_or(0)).map(|index| {
         // SAFETY: the vector and its strings are as above, and stay for as long as the process.
