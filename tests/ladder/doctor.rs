@@ -31,7 +31,7 @@ fn root_has_every_rung() {
         return;
     }
     let scratch = Scratch::new();
-    let home = scratch.open_directory("home");
+    let home = scratch.home();
     let mut command = bundle.start(Place::RootLoop);
     command.env_remove("POLECAT_MOUNT").env("HOME", &home);
     let ended = exec::run(command.args(["--polecat-doctor", "--json"])).success();
@@ -67,7 +67,7 @@ fn root_has_every_rung() {
 fn a_user_without_namespaces_is_told_what_to_do() {
     let Some(bundle) = shell() else { return };
     let scratch = Scratch::new();
-    let home = scratch.open_directory("home");
+    let home = scratch.home();
     let mut command = NO_USER_NAMESPACES.start(Caller::UserWithoutFuse, &bundle, &home);
     let ended = exec::run(command.args(["--polecat-doctor", "--json"])).success();
     let report = ended.json();
@@ -101,7 +101,7 @@ fn a_user_without_namespaces_is_told_what_to_do() {
 fn where_the_device_is_missing_it_is_said() {
     let Some(bundle) = shell() else { return };
     let scratch = Scratch::new();
-    let home = scratch.open_directory("home");
+    let home = scratch.home();
     let host = Host {
         errno: "1",
         calls: "setns",

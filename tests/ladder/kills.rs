@@ -64,7 +64,7 @@ fn kills_of_one_process() {
     for rung in rungs() {
         for number in 0..3 {
             let scratch = Scratch::new();
-            let home = scratch.open_directory("home");
+            let home = scratch.home();
             let mut child = running(&bundle, rung, &home);
             // Monitor, init, then what they started.
             let family = processes::family(child.id());
@@ -105,7 +105,7 @@ fn kills_of_all_at_once_leave_what_the_next_start_removes() {
     // fusermount3 takes a mount away that nobody serves, unless it is killed too.
     for (rung, spared) in rungs().into_iter().flat_map(|rung| [(rung, "fusermount3"), (rung, "")]) {
         let scratch = Scratch::new();
-        let home = scratch.open_directory("home");
+        let home = scratch.home();
         let mut child = running(&bundle, rung, &home);
         kill_all_but(&child, spared);
         let _killed = exec::wait(rung, &mut child);
@@ -127,7 +127,7 @@ fn a_mount_without_its_server_ends_the_run() {
         return;
     }
     let scratch = Scratch::new();
-    let home = scratch.open_directory("home");
+    let home = scratch.home();
     let mut child = running(&bundle, "fusermount", &home);
     let server = processes::family(child.id())
         .into_iter()

@@ -29,7 +29,7 @@ fn on_both(bundle: &Bundle, arguments: &[&str], check: impl Fn(&str, &Path, &End
             continue;
         }
         let scratch = Scratch::new();
-        let home = scratch.open_directory("home");
+        let home = scratch.home();
         check(rung, &home, &exec::run(forced(rung, bundle, &home).args(arguments)));
         assert_empty(&home);
     }
@@ -154,7 +154,7 @@ fn statuses_and_signals_come_out() {
 fn signals_to_the_monitor_reach_the_program() {
     let Some(bundle) = shell() else { return };
     let scratch = Scratch::new();
-    let home = scratch.open_directory("home");
+    let home = scratch.home();
     let mut command = forced("disk", &bundle, &home);
     command.args(["-c", "trap 'exit 9' TERM; echo ready; read line"]);
     let mut child = exec::spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
@@ -184,7 +184,7 @@ fn with_closed_streams() {
     let Some(bundle) = shell() else { return };
     for closed in 1..8 {
         let scratch = Scratch::new();
-        let home = scratch.open_directory("home");
+        let home = scratch.home();
         let redirections: String = (0..3)
             .filter(|fd| closed & (1 << fd) != 0)
             .map(|fd| format!(" {fd}>&-"))

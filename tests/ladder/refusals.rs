@@ -11,7 +11,7 @@ const INSIDE: [&str; 2] = ["-c", "echo inside; exit 7"];
 
 fn started(host: Host, caller: Caller, bundle: &Bundle, options: &[&str]) -> Ended {
     let scratch = Scratch::new();
-    let home = scratch.open_directory("home");
+    let home = scratch.home();
     let mut command = host.start(caller, bundle, &home);
     let ended = exec::run(command.args(options).args(INSIDE));
     assert_empty(&home);
@@ -91,7 +91,7 @@ fn whoever_may_mount_by_fusermount_does() {
 /// With the filter right before the bundle.
 fn started_behind(host: Host, bundle: &Bundle) -> Ended {
     let scratch = Scratch::new();
-    let home = scratch.open_directory("home");
+    let home = scratch.home();
     let deny = crate::deny();
     let prefix = [deny.to_str().expect("text"), host.errno, host.calls];
     let mut command = support::Place::UserUnpack.command_behind(&prefix, bundle.path());
@@ -106,7 +106,7 @@ fn started_behind(host: Host, bundle: &Bundle) -> Ended {
 fn a_user_namespace_too_many() {
     let Some(bundle) = shell() else { return };
     let scratch = Scratch::new();
-    let home = scratch.open_directory("home");
+    let home = scratch.home();
     // The limit is that of the namespace around, and so is the root who loses his rights.
     let script =
         "set -e; echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --bounding-set=-all --inh-caps=-all \"$@\"";
@@ -179,7 +179,7 @@ fn any_rung_can_be_forced() {
     }
     for rung in ["fusermount", "disk"] {
         let scratch = Scratch::new();
-        let home = scratch.open_directory("home");
+        let home = scratch.home();
         let mut command = forced(rung, &bundle, &home);
         let ended = exec::run(command.args(INSIDE)).exits(7);
         assert_eq!(

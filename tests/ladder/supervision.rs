@@ -60,7 +60,7 @@ fn a_service_manager_speaks_to_the_program_and_hears_it() {
     let line = "export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web; exec \"$@\" 3<\"$FILE\"";
     for rung in rungs() {
         let scratch = Scratch::new();
-        let home = scratch.open_directory("home");
+        let home = scratch.home();
         let path = scratch.join("notify");
         let manager = Manager::at(&path);
         let mut command = Place::UserFuse.command_of(NOBODY, &["sh", "-c", line, "sh"], bundle.path());
@@ -94,7 +94,7 @@ fn what_holds_is_said_and_required() {
     let Some(bundle) = shell() else { return };
     for rung in rungs() {
         let scratch = Scratch::new();
-        let home = scratch.open_directory("home");
+        let home = scratch.home();
         let mut command = forced(rung, &bundle, &home);
         let ended = exec::run(command.args(["--polecat-status", "-c", "exit 7"])).exits(7);
         let said = ended.err();
@@ -126,7 +126,7 @@ fn landlock_keeps_it_to_what_is_the_callers() {
     let Some(bundle) = shell() else { return };
     for rung in rungs() {
         let scratch = Scratch::new();
-        let (home, other) = (scratch.open_directory("home"), Path::new("/srv"));
+        let (home, other) = (scratch.home(), Path::new("/srv"));
         let allowed = scratch.open_directory("home/allowed");
         // A directory that everybody may write to, outside of all that the program is left.
         let script = "mount -t tmpfs -o mode=777 tmpfs /srv; exec \"$@\"";
@@ -165,7 +165,7 @@ fn it_stays_until_the_last_has_ended_and_signals_reach_those_alone() {
     for rung in rungs() {
         for ending in [None, Some(Signal::SIGTERM)] {
             let scratch = Scratch::new();
-            let home = scratch.open_directory("home");
+            let home = scratch.home();
             let mark = format!("{}-{rung}-{ending:?}", std::process::id());
             // Another process of the same user, which is none of the run's.
             let mut other = Place::UserFuse.command_of(NOBODY, &[], Path::new("/bin/sleep"));
@@ -217,7 +217,7 @@ fn it_goes_on_in_the_background() {
     let line = "echo printed; trap 'echo ended; exit 0' TERM; while :; do busybox sleep 0.05; done";
     for rung in rungs() {
         let scratch = Scratch::new();
-        let home = scratch.open_directory("home");
+        let home = scratch.home();
         let told = scratch.open_directory("told");
         let [log, pid] = ["log", "pid"].map(|name| told.join(name));
         let mut command = forced(rung, &bundle, &home);
@@ -252,7 +252,7 @@ fn process_1_is_not_to_be_had_and_not_missed() {
     let Some(bundle) = shell() else { return };
     for rung in rungs() {
         let scratch = Scratch::new();
-        let home = scratch.open_directory("home");
+        let home = scratch.home();
         let mut command = forced(rung, &bundle, &home);
         let ended = exec::run(command.args(["--polecat-as-pid-1", "-c", "[ $$ -ne 1 ] && exit 7"])).exits(7);
         assert_eq!(ended.err(), "", "{rung}");

@@ -65,6 +65,14 @@ impl Scratch {
         path
     }
 
+    /// The same, where nobody may put something in the place of another's: a home of whoever it is.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        let path = self.directory("home");
+        self.permit(&path, 0o1777);
+        path
+    }
+
     /// Makes a file in it, with its parents.
     ///
     /// # Panics

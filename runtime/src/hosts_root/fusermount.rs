@@ -8,14 +8,14 @@ use std::env;
 use std::ffi::{CStr, CString, OsStr};
 use std::fmt;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use nix::unistd::{Pid, dup2_stderr, execve, pipe2};
+use nix::unistd::{Pid, dup2_stderr, execve, fchdir, pipe2};
 
 use crate::error::contains;
 use crate::host::read_up_to;
@@ -67,7 +67,7 @@ pub(super) fn mount(target: &Path) -> Result<Mount, FusermountError> {
         .map_err(failed("make a socket for fusermount3"))?;
     let (said, says) = pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe for fusermount3"))?;
     let target = text(target)?;
-    let pid = start(&[c"-o", OPTIONS, c"--", &target], Some(&its), &says)?;
+    let pid = start(&[c"-o", OPTIONS, c"--", &target], Passed::Socket(its.as_fd()), &says)?;
     drop((its, says));
     match receive(&ours).map_err(failed("hear of fusermount3"))? {
         Some(connection) => Ok(Mount {
@@ -79,12 +79,11 @@ pub(super) fn mount(target: &Path) -> Result<Mount, FusermountError> {
     }
 }
 
-/// Takes the mount on `target` away; whoever is in it stays there. Where that fails somebody was faster, or will be.
-pub(super) fn unmount(target: &Path) {
+/// Takes the mount on `name` in `directory` away; whoever is in it stays there. Where that fails somebody was faster, or will be.
+pub(super) fn unmount(directory: BorrowedFd<'_>, name: &CStr) {
     let asked = || {
-        let target = text(target).ok()?;
         let (_, says) = pipe2(OFlag::O_CLOEXEC).ok()?;
-        let pid = start(&[c"-u", c"-q", c"-z", c"--", &target], None, &says).ok()?;
+        let pid = start(&[c"-u", c"-q", c"-z", c"--", name], Passed::Directory(directory), &says).ok()?;
         process::wait(pid).ok()
     };
     match asked() {
@@ -118,17 +117,32 @@ fn candidates(path: &OsStr) -> Vec<PathBuf> {
     found
 }
 
-/// Starts it with `arguments`, and `socket` where it has to give something back.
-fn start(arguments: &[&CStr], socket: Option<&OwnedFd>, stderr: &OwnedFd) -> Result<Pid, FusermountError> {
+/// What it gets besides its arguments.
+#[derive(Debug, Clone, Copy)]
+enum Passed<'a> {
+    /// Where it gives the connection back.
+    Socket(BorrowedFd<'a>),
+    /// Where the names of its arguments are.
+    Directory(BorrowedFd<'a>),
+}
+
+/// Starts it with `arguments`.
+fn start(arguments: &[&CStr], passed: Passed<'_>, stderr: &OwnedFd) -> Result<Pid, FusermountError> {
     let failed = |step| move |errno| FusermountError::Step { step, errno };
     let arguments = [&[c"fusermount3"], arguments].concat();
-    let number = socket.map_or(String::new(), |socket| format!("_FUSE_COMMFD={}", socket.as_raw_fd()));
+    let number = match passed {
+        Passed::Socket(socket) => format!("_FUSE_COMMFD={}", socket.as_raw_fd()),
+        Passed::Directory(_) => String::new(),
+    };
     let number = CString::new(number).unwrap_or_default();
     match process::fork().map_err(failed("fork for fusermount3"))? {
         Fork::Parent(pid) => Ok(pid),
         Fork::Child => {
-            let stay = socket.map(|socket| fcntl(socket, FcntlArg::F_SETFD(FdFlag::empty())));
-            if matches!(stay, Some(Err(_))) || dup2_stderr(stderr).is_err() {
+            let ready = dup2_stderr(stderr).and_then(|()| match passed {
+                Passed::Socket(socket) => fcntl(socket, FcntlArg::F_SETFD(FdFlag::empty())).map(drop),
+                Passed::Directory(directory) => fchdir(directory),
+            });
+            if ready.is_err() {
                 process::exit(NOT_FOUND);
             }
             for candidate in candidates(&env::var_os("PATH").unwrap_or_default()) {

@@ -7,15 +7,16 @@
 
 mod elf;
 pub(crate) mod fusermount;
+mod homes;
 pub(crate) mod launch;
 mod library_path;
 pub(crate) mod place;
+mod removal;
 
 use std::fmt;
 use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::sys::stat::Mode;
@@ -31,15 +32,16 @@ use crate::process::message::FromInit;
 use crate::process::{relay, server};
 use crate::sys::auxv;
 use fusermount::FusermountError;
+use homes::Homes;
 use launch::{Launch, LaunchError, Tree};
-use place::{Held, Homes, Place, PlaceError};
+use place::{Entry, NOTIFY, Place, PlaceError};
 
 /// The program's files somewhere in the host's root. They are taken away again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Standing {
     pub(crate) rung: Rung,
     place: Place,
-    held: Vec<Held>,
+    entry: Entry,
     /// The process that made this.
     pub(crate) init: Pid,
     /// Where they are.
@@ -117,7 +119,7 @@ impl Builder<'_> {
                 // The last one who was there has just removed the place.
                 Err(StandError::Place(PlaceError::Step {
                     errno: Errno::ENOENT, ..
-                })) if base.is_dir() || base.parent().is_some_and(Path::is_dir) => {}
+                })) if base.is_dir() || homes::is_made(base) => {}
                 result => return result,
             }
         }
@@ -126,55 +128,44 @@ impl Builder<'_> {
 
     fn stand_once(self, rung: Rung, base: &Path) -> Result<Standing, StandError> {
         let place = Place::open(base, true)?;
-        let own = format!("{}-{}", getpid(), moment());
-        let name = match rung {
-            Rung::Fusermount => format!("mount-{own}"),
-            _ => self.image.key(),
-        };
+        let entry = place.enter()?;
         let mut standing = Standing {
             rung,
             init: getpid(),
-            tree: place.path.join(&name),
+            tree: place.path.join(&entry.name),
             place,
-            held: Vec::new(),
+            entry,
             letter_box: None,
             waiter: None,
             trace: self.trace,
         };
         if self.speaks {
-            self.open_letter_box(&mut standing, &format!("notify-{own}"))?;
+            self.open_letter_box(&mut standing)?;
         }
-        let place = &standing.place;
-        let held = place.hold(&name, &mut |path| match rung {
-            Rung::Fusermount => mkdir(path, Mode::S_IRWXU).map_err(|errno| StandError::Scratch(path.to_owned(), errno)),
-            _ => {
-                place.try_execute(path)?;
-                Ok(unpack::unpack(self.image, path, self.owner)?)
-            }
-        });
-        standing.held.push(held?);
+        let (place, tree) = (&standing.place, &standing.tree);
         if rung == Rung::Fusermount {
-            let mount = fusermount::mount(&standing.tree).map_err(StandError::Fusermount)?;
+            mkdir(tree, Mode::S_IRWXU).map_err(|errno| StandError::Scratch(tree.clone(), errno))?;
+            let mount = fusermount::mount(tree).map_err(StandError::Fusermount)?;
             standing.waiter = Some(mount.waiter);
             let sent = self.socket.send(&FromInit::Hold, Some(mount.keep.as_fd()));
             sent.and_then(|()| self.socket.send(&FromInit::Serve, Some(mount.connection.as_fd())))
                 .map_err(StandError::Server)?;
+        } else {
+            place.try_execute(tree)?;
+            unpack::unpack(self.image, tree, self.owner)?;
         }
         Ok(standing)
     }
 
     /// Nobody else comes to where it is.
-    fn open_letter_box(self, standing: &mut Standing, name: &str) -> Result<(), StandError> {
-        let mut inside: Option<OwnedFd> = None;
-        let held = standing.place.hold(name, &mut |path| {
-            let opened = relay::open_at(path).map_err(|errno| StandError::Scratch(path.to_owned(), errno))?;
-            inside = Some(opened);
-            Ok(())
-        })?;
-        standing.held.push(held);
-        standing.letter_box = Some(standing.place.path.join(name));
-        let inside = inside.as_ref().map(AsFd::as_fd);
-        self.socket.send(&FromInit::Relay, inside).map_err(StandError::Server)
+    fn open_letter_box(self, standing: &mut Standing) -> Result<(), StandError> {
+        let mut path = standing.tree.clone().into_os_string();
+        path.push(NOTIFY);
+        let path = PathBuf::from(path);
+        let inside = relay::open_at(&path).map_err(|errno| StandError::Scratch(path.clone(), errno))?;
+        standing.letter_box = Some(path);
+        let sent = self.socket.send(&FromInit::Relay, Some(inside.as_fd()));
+        sent.map_err(StandError::Server)
     }
 }
 
@@ -183,10 +174,10 @@ impl Standing {
     /// what is lost with it is said.
     pub(crate) fn restrict(&self, cwd: &Path) -> Degree {
         let homes = homes();
-        let everybodys = ["/tmp", "/var/tmp", "/dev", "/proc"].map(Path::new);
-        let callers = [homes.runtime.as_deref(), homes.home.as_deref(), Some(cwd)];
-        let callers = callers.into_iter().flatten().filter(|path| path.parent().is_some());
-        let writable: Vec<&Path> = everybodys.into_iter().chain(callers).collect();
+        let mut writable: Vec<&Path> = ["/tmp", "/var/tmp", "/dev", "/proc"].map(Path::new).into();
+        for path in [homes.runtime.as_deref(), homes.home.as_deref(), Some(cwd)] {
+            writable.extend(path.filter(|path| path.parent().is_some()));
+        }
         let restricted = landlock::restrict(&[Path::new("/")], &writable);
         let degree = restricted.unwrap_or_else(|error| Degree::None(error.to_string().into()));
         if !matches!(degree, Degree::Full(_)) {
@@ -202,11 +193,8 @@ const LOST: &str = "with no namespaces and no root of its own: files at absolute
 
 impl Drop for Standing {
     fn drop(&mut self) {
-        if self.rung == Rung::Fusermount && self.waiter.is_some() {
-            fusermount::unmount(&self.tree);
-        }
-        self.held.clear();
-        if let Err(error) = self.place.sweep() {
+        let left = self.place.leave(&self.entry);
+        if let Err(error) = left.and(self.place.sweep()) {
             self.trace.say(format_args!("{}: {error}", self.rung));
         }
     }
@@ -232,12 +220,6 @@ fn homes() -> Homes {
     let own = fs::read_link("/proc/self/exe").ok();
     let own = own.or_else(|| auxv::executable_name().and_then(|path| path.canonicalize().ok()));
     Homes::read(own)
-}
-
-/// Nanoseconds of the clock: with a process id, a name that nobody else has.
-fn moment() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.subsec_nanos())
 }
 
 /// Why files do not stand at a place.
@@ -269,7 +251,7 @@ impl StandError {
         match self {
             Self::Unpack(error) => error.hint(),
             Self::Fusermount(error) => error.hint(),
-            Self::Place(PlaceError::NoExec { .. }) | Self::Place(PlaceError::Foreign(_)) => {
+            Self::Place(PlaceError::NoExec { .. } | PlaceError::Foreign(_)) => {
                 Some("set XDG_CACHE_HOME to a directory of yours whose files can be executed".into())
             }
             Self::Place(error) => error.errno().and_then(crate::limits::hint).map(str::to_owned),

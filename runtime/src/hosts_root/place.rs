@@ -1,109 +1,63 @@
-//! Where a rung without a root of its own keeps its files: a directory of ours in one of the host's, with an entry for each image
+//! Where a rung without a root of its own keeps its files: a directory of ours in one of the host's, with an entry for each start
 //! and a lock beside it.
 //!
 //! `BASE/polecat-UID/` belongs to us and is closed to everybody else. In it are
 //!
 //! | name | is |
 //! |---|---|
-//! | `NAME` | complete files, or a mount point |
-//! | `NAME.new` | files that are being written; they get their name when they are complete |
-//! | `NAME.lock` | held shared while `NAME` is used, and by one alone while it is made or removed: flock(2) |
+//! | `NAME` | the files of one start, or its mount point |
+//! | `NAME.notify` | its socket for messages to the service manager |
+//! | `NAME.lock` | locked while that start lives: flock(2) |
 //!
-//! The last one who leaves removes all three. What a killed process left nobody holds, so the next start removes it, and never
-//! uses it: whether it ever reached the disk nobody knows.
+//! Nobody else uses them: a program may do with its files what it likes, for they are its user's, and so none is started from
+//! another's. A start removes its own. What a killed one left nobody locks, so the next start removes it.
 
-use std::env;
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::fmt;
-use std::fs::{self, File, Permissions, TryLockError};
-use std::io::{self, Write as _};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
-use nix::sys::stat::Mode;
-use nix::unistd::{execve, getegid, geteuid, mkdir};
+use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::sys::stat::{Mode, fchmod, fstat, fstatat};
+use nix::unistd::{execve, geteuid, getpid, mkdir};
 
-use super::StandError;
+use super::homes::{can_be_named, is_made};
+use super::{fusermount, removal};
 use crate::error::errno;
+use crate::host::read_short;
+use crate::userns;
 
 /// What the name of a lock ends with.
 const LOCK: &str = ".lock";
 
+/// What the name of a socket ends with.
+pub(super) const NOTIFY: &str = ".notify";
+
+/// What the kernel calls the owner of a file who has no name in this user namespace.
+const UNMAPPED: u32 = 65_534;
+
 /// A script whose interpreter cannot be there: executing it fails, but only where everything else is allowed.
 const SCRIPT: &[u8] = b"#!/dev/null/none\n";
 
-/// What an environment says of where files may be put.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Homes {
-    pub(crate) runtime: Option<PathBuf>,
-    cache: Option<PathBuf>,
-    pub(crate) home: Option<PathBuf>,
-    /// Directory of the bundle.
-    beside: Option<PathBuf>,
-}
-
-impl Homes {
-    /// Those of this process.
-    pub(crate) fn read(bundle: Option<PathBuf>) -> Self {
-        let path = |name| env::var_os(name).map(PathBuf::from).filter(|path| can_be_named(path));
-        Self {
-            runtime: path("XDG_RUNTIME_DIR"),
-            cache: path("XDG_CACHE_HOME"),
-            home: path("HOME"),
-            beside: bundle
-                .and_then(|bundle| bundle.parent().map(Path::to_owned))
-                .filter(|path| can_be_named(path)),
-        }
-    }
-
-    /// Where fusermount3 may mount, Ubuntu's profile for it included.
-    pub(crate) fn for_mounts(&self) -> Vec<PathBuf> {
-        distinct([self.runtime.clone(), self.own_cache(), Some("/tmp".into()), None, None])
-    }
-
-    /// Where files may be unpacked to.
-    pub(crate) fn for_files(&self) -> Vec<PathBuf> {
-        distinct([
-            self.runtime.clone(),
-            self.cache.clone().or_else(|| self.own_cache()),
-            Some("/var/tmp".into()),
-            Some("/tmp".into()),
-            self.beside.clone(),
-        ])
-    }
-
-    fn own_cache(&self) -> Option<PathBuf> {
-        self.home.as_ref().map(|home| home.join(".cache"))
-    }
-}
-
-fn distinct(paths: [Option<PathBuf>; 5]) -> Vec<PathBuf> {
-    let mut kept: Vec<PathBuf> = Vec::new();
-    for path in paths.into_iter().flatten() {
-        if !kept.contains(&path) {
-            kept.push(path);
-        }
-    }
-    kept
-}
-
-/// Whether a dynamic loader understands the path in a list of directories: colons and semicolons part it, dollars are replaced.
-fn can_be_named(path: &Path) -> bool {
-    let parts = |byte: &u8| matches!(byte, b':' | b';' | b'$');
-    path.is_absolute() && !path.as_os_str().as_bytes().iter().any(parts)
-}
-
-/// The directory of ours. Nobody else can put another in its place, so paths in it stay what they are.
+/// The directory of ours. Nobody else can put another in its place, so paths in it stay what they are; only a program that this
+/// user has started may, so nothing is removed by its path.
 #[derive(Debug)]
 pub(crate) struct Place {
+    /// No component is a link.
     pub(crate) path: PathBuf,
+    directory: OwnedFd,
 }
 
-/// An entry that is in use, as long as this is open.
+/// The entry of one start, as long as this is open.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct Entry {
+    pub(crate) name: String,
     _lock: File,
 }
 
@@ -120,100 +74,125 @@ pub(crate) enum PlaceError {
     },
     /// Files in it cannot be executed.
     NoExec { path: PathBuf, errno: Errno },
-    /// Others come and go too fast.
-    Busy(PathBuf),
 }
 
 impl Place {
-    /// The directory of ours in `base`. With `make` it is made where there is none, and so is `base`, but nothing above it.
+    /// The directory of ours in `base`. With `make` it is made where there is none, and so is a user's cache, but nothing above it.
     pub(crate) fn open(base: &Path, make: bool) -> Result<Self, PlaceError> {
-        let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
-        if make && !base.exists() {
-            make_directory(base)?;
-        }
-        let above = fs::metadata(base).map_err(|error| failed("look at", base, &error))?;
-        if !is_safe_above(above.mode(), (above.uid(), above.gid()), (uid, gid)) {
-            return Err(PlaceError::Foreign(base.to_owned()));
-        }
+        let made = make && is_made(base) && make_directory(base)?;
+        let base = fs::canonicalize(base).map_err(|error| failed("look at", base, errno(&error)))?;
+        let uid = geteuid().as_raw();
+        judge(&base, uid)?;
         let path = base.join(format!("polecat-{uid}"));
+        if !can_be_named(&path) {
+            return Err(failed("tell a loader of", &path, Errno::EINVAL));
+        }
         if make {
             make_directory(&path)?;
         }
-        let ours = fs::symlink_metadata(&path).map_err(|error| failed("look at", &path, &error))?;
-        // A link has another mode.
-        if ours.mode() != libc::S_IFDIR | 0o700 || ours.uid() != uid {
+        let opened = match open(&path, removal::DIRECTORY, Mode::empty()) {
+            // A link, a file, or somebody else's.
+            Err(Errno::ELOOP | Errno::ENOTDIR | Errno::EACCES) => return Err(PlaceError::Foreign(path)),
+            opened => opened.and_then(|directory| Ok((fstat(&directory)?, directory))),
+        };
+        let (ours, directory) = opened.map_err(|errno| failed("look at", &path, errno))?;
+        // A directory has the set-group-id bit of the one that it was made in.
+        if ours.st_mode & 0o4777 != 0o700 || ours.st_uid != uid {
             return Err(PlaceError::Foreign(path));
         }
-        Ok(Self { path })
+        if made {
+            // For whoever is the last to leave: the cache was made for it.
+            let mode = Mode::S_IRWXU | Mode::S_ISVTX;
+            fchmod(&directory, mode).map_err(|errno| failed("mark", &path, errno))?;
+        }
+        Ok(Self { path, directory })
     }
 
-    /// The entry `name`, in use: complete already where somebody uses it, else made by `make`, which is told the path of the entry
-    /// to be. It becomes an entry when that succeeds. Waits while somebody else makes it.
-    pub(crate) fn hold(
-        &self,
-        name: &str,
-        make: &mut dyn FnMut(&Path) -> Result<(), StandError>,
-    ) -> Result<Held, StandError> {
-        const TURNS: usize = 100;
-        let [entry, fresh, lock] = self.paths(name);
-        for _ in 0..TURNS {
-            let held = open_lock(&lock)?;
-            match held.try_lock() {
-                Ok(()) if is_named(&lock, &held) => {
-                    remove(&entry)?;
-                    remove(&fresh)?;
-                    if let Err(error) = make(&fresh) {
-                        match remove(&fresh).and_then(|()| unlock(&lock)) {
-                            // That is what will be told.
-                            Ok(()) | Err(_) => return Err(error),
-                        }
-                    }
-                    fs::rename(&fresh, &entry).map_err(|error| failed("name", &entry, &error))?;
-                }
-                // Somebody removed it meanwhile.
-                Ok(()) => continue,
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(failed("lock", &lock, &error).into()),
-            }
-            held.lock_shared().map_err(|error| failed("lock", &lock, &error))?;
-            // Between two kinds of lock there is a moment without.
-            if is_named(&lock, &held) && fs::symlink_metadata(&entry).is_ok() {
-                return Ok(Held { _lock: held });
-            }
+    /// A new entry.
+    ///
+    /// # Errors
+    /// `ENOENT`: the last one who was there has just removed the place, or taken the lock for one that was left.
+    pub(crate) fn enter(&self) -> Result<Entry, PlaceError> {
+        let name = format!("{}-{}", getpid(), moment());
+        let lock = with_end(&name, LOCK);
+        let flags = OFlag::O_CREAT | OFlag::O_EXCL;
+        let held = self.open_lock(&lock, flags).and_then(|held| {
+            let is_ours = held.try_lock().is_ok() && self.is_named(&lock, &held);
+            if is_ours { Ok(held) } else { Err(Errno::ENOENT) }
+        });
+        match held {
+            Ok(lock) => Ok(Entry { name, _lock: lock }),
+            Err(errno) => Err(self.failed("lock", &lock, errno)),
         }
-        Err(PlaceError::Busy(entry).into())
+    }
+
+    /// Removes an entry of ours.
+    pub(crate) fn leave(&self, entry: &Entry) -> Result<(), PlaceError> {
+        self.remove(&entry.name)
     }
 
     /// Removes what nobody uses, and the directory if nothing is left.
     pub(crate) fn sweep(&self) -> Result<(), PlaceError> {
+        let listed = removal::names(&self.directory);
+        let names = listed.map_err(|errno| failed("list", &self.path, errno))?;
         let mut swept = Ok(());
-        let listing = fs::read_dir(&self.path).map_err(|error| failed("list", &self.path, &error))?;
-        for found in listing.flatten() {
-            let name = found.file_name();
-            let Some(name) = name.to_str().and_then(|name| name.strip_suffix(LOCK)) else {
+        for lock in names {
+            let Some(name) = lock.to_str().ok().and_then(|name| name.strip_suffix(LOCK)) else {
                 continue;
             };
-            let [entry, fresh, lock] = self.paths(name);
-            let held = open_lock(&lock)?;
-            if held.try_lock().is_ok() && is_named(&lock, &held) {
-                let removed = remove(&entry)
-                    .and_then(|()| remove(&fresh))
-                    .and_then(|()| unlock(&lock));
-                swept = swept.and(removed);
-            }
+            let removed = match self.open_lock(&lock, OFlag::empty()) {
+                Ok(held) if held.try_lock().is_ok() && self.is_named(&lock, &held) => self.remove(name),
+                Ok(_) | Err(Errno::ENOENT) => Ok(()),
+                Err(errno) => Err(self.failed("open", &lock, errno)),
+            };
+            // The last is what is told.
+            swept = removed.and(swept);
         }
-        // A cache that has nothing in it but ours was made for it.
-        let base = self
-            .path
-            .parent()
-            .filter(|base| base.file_name() == Some(OsStr::new(".cache")));
-        for directory in [Some(self.path.as_path()), base].into_iter().flatten() {
-            match fs::remove_dir(directory) {
-                // Others are in it, or were faster.
+        let is_marked = fstat(&self.directory).is_ok_and(|ours| ours.st_mode & libc::S_ISVTX != 0);
+        // Others are in it, or were faster.
+        if fs::remove_dir(&self.path).is_ok()
+            && is_marked
+            && let Some(base) = self.path.parent()
+        {
+            match fs::remove_dir(base) {
                 Ok(()) | Err(_) => {}
             }
         }
         swept
+    }
+
+    /// For whoever has the lock, which goes last.
+    fn remove(&self, name: &str) -> Result<(), PlaceError> {
+        for end in ["", NOTIFY, LOCK] {
+            let name = with_end(name, end);
+            let mut removed = removal::remove(&self.directory, &name);
+            if removed == Err(Errno::EBUSY) {
+                // Something is mounted on it, with or without a server.
+                fusermount::unmount(self.directory.as_fd(), &name);
+                removed = removal::remove(&self.directory, &name);
+            }
+            removed.map_err(|errno| self.failed("remove", &name, errno))?;
+        }
+        Ok(())
+    }
+
+    fn open_lock(&self, name: &CStr, flags: OFlag) -> Result<File, Errno> {
+        let flags = flags | OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let opened = openat(&self.directory, name, flags, Mode::S_IRUSR | Mode::S_IWUSR);
+        opened.map(File::from)
+    }
+
+    /// Whether `lock` is still the one that others find by this name.
+    fn is_named(&self, name: &CStr, lock: &File) -> bool {
+        let named = fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW);
+        match (named, fstat(lock)) {
+            (Ok(named), Ok(held)) => (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino),
+            _ => false,
+        }
+    }
+
+    fn failed(&self, step: &'static str, name: &CStr, errno: Errno) -> PlaceError {
+        failed(step, &self.path.join(OsStr::from_bytes(name.to_bytes())), errno)
     }
 
     /// Whether what is written here can be executed, by trying it. The script comes where `path` is.
@@ -221,9 +200,9 @@ impl Place {
         let mut script = File::options();
         let script = script.write(true).create_new(true).mode(0o700).open(path);
         let written = script.and_then(|mut script| script.write_all(SCRIPT));
-        written.map_err(|error| failed("write", path, &error))?;
+        written.map_err(|error| failed("write", path, errno(&error)))?;
         let refused = execute(path);
-        fs::remove_file(path).map_err(|error| failed("remove", path, &error))?;
+        fs::remove_file(path).map_err(|error| failed("remove", path, errno(&error)))?;
         match refused {
             // It was about to be executed. A kernel without scripts does not know what it is.
             Errno::ENOENT | Errno::ENOTDIR | Errno::ENOEXEC => Ok(()),
@@ -233,11 +212,17 @@ impl Place {
             }),
         }
     }
+}
 
-    /// The entry, what is to be it, and its lock.
-    fn paths(&self, name: &str) -> [PathBuf; 3] {
-        ["", ".new", LOCK].map(|end| self.path.join([name, end].concat()))
-    }
+/// Nanoseconds of the clock: with a process id, a name that nobody else has.
+fn moment() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.subsec_nanos())
+}
+
+/// A name of an entry; none has a NUL byte.
+fn with_end(name: &str, end: &str) -> CString {
+    CString::new([name, end].concat()).unwrap_or_default()
 }
 
 /// What execve(2) says of a program that is none.
@@ -251,77 +236,49 @@ fn execute(path: &Path) -> Errno {
     }
 }
 
-/// One that is there already is as good.
-fn make_directory(path: &Path) -> Result<(), PlaceError> {
+/// One that is there already is as good. Whether it was made.
+fn make_directory(path: &Path) -> Result<bool, PlaceError> {
     match mkdir(path, Mode::S_IRWXU) {
-        Ok(()) | Err(Errno::EEXIST) => Ok(()),
-        Err(errno) => Err(failed("make", path, &errno.into())),
-    }
-}
-
-fn open_lock(path: &Path) -> Result<File, PlaceError> {
-    let mut options = File::options();
-    let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let opened = options.custom_flags(libc::O_NOFOLLOW).open(path);
-    opened.map_err(|error| failed("open", path, &error))
-}
-
-/// Only for whoever has the lock alone.
-fn unlock(path: &Path) -> Result<(), PlaceError> {
-    fs::remove_file(path).map_err(|error| failed("remove", path, &error))
-}
-
-/// Whether `lock` is still the one that others find at `path`.
-fn is_named(path: &Path, lock: &File) -> bool {
-    match (fs::symlink_metadata(path), lock.metadata()) {
-        (Ok(named), Ok(held)) => (named.dev(), named.ino()) == (held.dev(), held.ino()),
-        _ => false,
+        Ok(()) => Ok(true),
+        Err(Errno::EEXIST) => Ok(false),
+        Err(errno) => Err(failed("make", path, errno)),
     }
 }
 
 #[inline(never)]
-fn failed(step: &'static str, path: &Path, error: &io::Error) -> PlaceError {
+fn failed(step: &'static str, path: &Path, errno: Errno) -> PlaceError {
     PlaceError::Step {
         step,
         path: path.to_owned(),
-        errno: errno(error),
+        errno,
     }
 }
 
-/// Whether nobody else can rename what we make in a directory of this mode and these owners.
-fn is_safe_above(mode: u32, (owner, group): (u32, u32), (uid, gid): (u32, u32)) -> bool {
-    let by_others = mode & 0o002 != 0 || (mode & 0o020 != 0 && group != gid);
-    (owner == 0 || owner == uid) && (!by_others || mode & libc::S_ISVTX != 0)
+/// Refuses a base where somebody else could put something in the place of what is made in it, or of itself, or of what it is in.
+fn judge(base: &Path, uid: u32) -> Result<(), PlaceError> {
+    let map = read_short(Path::new("/proc/self/uid_map"));
+    let has_all = map.is_ok_and(|map| userns::is_whole(&map));
+    for above in base.ancestors() {
+        let found = fs::metadata(above).map_err(|error| failed("look at", above, errno(&error)))?;
+        // Whoever made this user namespace was given what is above by somebody without a name in it.
+        let is_unmapped = !has_all && above != base && found.uid() == UNMAPPED;
+        if !is_unmapped && !is_safe(found.mode(), found.uid(), uid) {
+            return Err(PlaceError::Foreign(above.to_owned()));
+        }
+    }
+    Ok(())
 }
 
-/// Removes whatever is there, if anything. A mount on it, with or without a server, is taken away first.
-fn remove(path: &Path) -> Result<(), PlaceError> {
-    let removed = remove_tree(path).or_else(|_| {
-        super::fusermount::unmount(path);
-        remove_tree(path)
-    });
-    removed.map_err(|error| failed("remove", path, &error))
-}
-
-/// A directory may be closed even to its owner.
-fn remove_tree(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(_) if fs::symlink_metadata(path)?.is_dir() => {}
-        removed => return removed,
-    }
-    fs::set_permissions(path, Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(path)? {
-        remove_tree(&entry?.path())?;
-    }
-    fs::remove_dir(path)
+/// Whether nobody but root and `uid` can rename what is in a directory of this mode and owner.
+fn is_safe(mode: u32, owner: u32, uid: u32) -> bool {
+    (owner == 0 || owner == uid) && (mode & 0o022 == 0 || mode & libc::S_ISVTX != 0)
 }
 
 impl PlaceError {
     pub(crate) fn errno(&self) -> Option<Errno> {
         match self {
             Self::Step { errno, .. } | Self::NoExec { errno, .. } => Some(*errno),
-            Self::Foreign(_) | Self::Busy(_) => None,
+            Self::Foreign(_) => None,
         }
     }
 }
@@ -330,7 +287,6 @@ impl fmt::Display for PlaceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (before, path, after) = match self {
             Self::Foreign(path) => ("", path, " is not this user's alone"),
-            Self::Busy(path) => ("", path, " is made and removed all the time"),
             Self::Step { step, path, .. } => (*step, path, ""),
             Self::NoExec { path, .. } => ("nothing in", path, " can be executed"),
         };
@@ -343,36 +299,100 @@ impl fmt::Display for PlaceError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn who_may_put_something_else_in_our_place() {
-        for (mode, owners, safe) in [
-            (0o755, (7, 7), true),
-            (0o755, (0, 0), true),
-            (0o1777, (0, 0), true),
-            (0o775, (7, 7), true),
-            (0o755, (8, 7), false),
-            (0o777, (7, 7), false),
-            (0o777, (0, 0), false),
-            (0o775, (7, 8), false),
-            (0o1775, (7, 8), true),
+        for (mode, owner, safe) in [
+            (0o755, 7, true),
+            (0o755, 0, true),
+            (0o1777, 0, true),
+            (0o775, 7, false),
+            (0o755, 8, false),
+            (0o777, 7, false),
+            (0o777, 0, false),
+            (0o1775, 7, true),
         ] {
-            assert_eq!(is_safe_above(mode, owners, (7, 7)), safe, "{mode:o} {owners:?}");
+            assert_eq!(is_safe(mode, owner, 7), safe, "{mode:o} {owner}");
+        }
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn what_is_above_is_judged_too() {
+        let scratch = tempfile::tempdir().unwrap();
+        let base = scratch.path().join("open/base");
+        fs::create_dir_all(&base).unwrap();
+        set_mode(&base, 0o755);
+        for (mode, safe) in [(0o755, true), (0o775, false), (0o757, false), (0o1777, true)] {
+            set_mode(base.parent().unwrap(), mode);
+            let opened = Place::open(&base, true);
+            assert_eq!(opened.is_ok(), safe, "{mode:o}: {opened:?}");
+            assert!(matches!(opened, Ok(_) | Err(PlaceError::Foreign(_))), "{opened:?}");
         }
     }
 
     #[test]
-    fn trees_that_are_closed_are_removed() {
+    fn bits_that_are_handed_down_do_no_harm() {
         let scratch = tempfile::tempdir().unwrap();
-        let tree = scratch.path().join("tree");
-        fs::create_dir_all(tree.join("a/b")).unwrap();
-        fs::write(tree.join("a/b/file"), "x").unwrap();
-        std::os::unix::fs::symlink(scratch.path(), tree.join("a/link")).unwrap();
-        for closed in ["a/b", "a", ""] {
-            fs::set_permissions(tree.join(closed), Permissions::from_mode(0o0)).unwrap();
+        set_mode(scratch.path(), 0o2755);
+        let place = Place::open(scratch.path(), true).unwrap();
+        place.sweep().unwrap();
+        assert!(!place.path.exists());
+    }
+
+    #[test]
+    fn the_last_one_removes_a_cache_that_was_made_and_no_other() {
+        let scratch = tempfile::tempdir().unwrap();
+        let cache = scratch.path().join(".cache");
+        for made in [true, false] {
+            if !made {
+                fs::create_dir(&cache).unwrap();
+            }
+            let [first, second] = [true, true].map(|make| Place::open(&cache, make).unwrap());
+            let [one, other] = [&first, &second].map(|place| place.enter().unwrap());
+            assert_ne!(one.name, other.name);
+            for (place, entry) in [(first, one), (second, other)] {
+                assert!(cache.exists());
+                place.leave(&entry).unwrap();
+                place.sweep().unwrap();
+            }
+            assert_eq!(cache.exists(), !made);
         }
-        remove_tree(&tree).unwrap();
-        remove_tree(&tree).unwrap();
-        assert!(scratch.path().exists() && !tree.exists());
+        assert!(Place::open(&scratch.path().join("missing"), true).is_err());
+        assert!(!scratch.path().join("missing").exists());
+    }
+
+    #[test]
+    fn what_nobody_locks_is_swept_and_what_fails_is_told_last() {
+        let scratch = tempfile::tempdir().unwrap();
+        let place = Place::open(scratch.path(), true).unwrap();
+        let entry = place.enter().unwrap();
+        for name in ["left", "left.notify", "left.lock", "other.lock/x", entry.name.as_str()] {
+            fs::create_dir_all(place.path.join(name)).unwrap();
+        }
+        fs::remove_dir(place.path.join("left.lock")).unwrap();
+        fs::write(place.path.join("left.lock"), "").unwrap();
+        // No lock at all.
+        assert!(place.sweep().is_err());
+        let left = |name: &str| place.path.join(name).exists();
+        assert!(!["left", "left.notify", "left.lock"].into_iter().any(left));
+        assert!(left(&entry.name));
+    }
+
+    #[test]
+    fn paths_that_would_be_parted() {
+        let scratch = tempfile::tempdir().unwrap();
+        let [odd, link] = ["a:b", "link"].map(|name| scratch.path().join(name));
+        fs::create_dir(&odd).unwrap();
+        std::os::unix::fs::symlink(&odd, &link).unwrap();
+        for base in [odd, link] {
+            let opened = Place::open(&base, true);
+            let refused = opened.unwrap_err();
+            assert_eq!(refused.errno(), Some(Errno::EINVAL), "{refused}");
+        }
     }
 }

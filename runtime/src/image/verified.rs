@@ -32,7 +32,6 @@ struct Shared {
     unpacked: u64,
     root_digest: BlockDigest,
     verifier: Verifier,
-    key: String,
     failure: OnceLock<CheckError>,
 }
 
@@ -57,7 +56,6 @@ impl VerifiedImage {
                     .saturating_add(image.unpacked_size),
                 root_digest,
                 verifier,
-                key: tree.root_digest.clone(),
                 failure: OnceLock::new(),
             }),
         })
@@ -66,11 +64,6 @@ impl VerifiedImage {
     /// The file that the image lies in, the same that was verified.
     pub(super) fn file(&self) -> &File {
         &self.shared.file
-    }
-
-    /// Root digest of the image, 64 hexadecimal digits: what has the same has the same files.
-    pub(crate) fn key(&self) -> String {
-        self.shared.key.clone()
     }
 
     /// Where the image begins in the file, bytes, a multiple of 4096.
