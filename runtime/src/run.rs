@@ -172,9 +172,12 @@ fn attempt(
     let (monitor_end, init_end) = control_socket::pair().map_err(failed("make a socket"))?;
     let pipe = launcher.is_some().then(|| pipe2(OFlag::O_CLOEXEC)).transpose();
     let (executed, closed) = pipe.map_err(failed("make a pipe"))?.unzip();
+    // Children that this process had before it was executed, and theirs, are none of the run's.
+    let mut callers_own = Vec::new();
     let init = match planned.way() {
         Way::OwnRoot => clone_init(planned.makes_user_namespace(), planned.needs_network())?,
         Way::HostsRoot => {
+            callers_own = descendants::of_this_process(None);
             descendants::adopt().map_err(failed("become the parent of orphans"))?;
             fork_init()?
         }
@@ -211,7 +214,7 @@ fn attempt(
     let observed = monitor.watch().map_err(failed("supervise the app"))?;
     if planned.way() == Way::HostsRoot && observed.init != Some(Change::Exited(0)) {
         // Init could not clear up.
-        descendants::end_all(None);
+        descendants::end_all_but(&callers_own);
         hosts_root::sweep_all(planned.trace());
     }
     Ok(observed)

@@ -158,6 +158,33 @@ fn landlock_keeps_it_to_what_is_the_callers() {
     }
 }
 
+/// A shell that becomes the program has started something before.
+#[test]
+fn children_of_the_caller_are_not_its_own() {
+    let Some(bundle) = shell() else { return };
+    for rung in rungs() {
+        let scratch = Scratch::new();
+        let home = scratch.home();
+        let mark = format!("{}-{rung}-before", std::process::id());
+        // The program kills init.
+        let line = "POLECAT_TEST_LADDER=$MARK sleep 1000 >/dev/null 2>&1 & exec \"$@\" -c 'kill -9 $PPID; sleep 1000'";
+        let mut command = Place::UserFuse.command_of(NOBODY, &["sh", "-c", line, "sh"], bundle.path());
+        command
+            .env("POLECAT_MOUNT", rung)
+            .env("HOME", &home)
+            .env("MARK", &mark)
+            .current_dir(bundle.work());
+        let ended = exec::run(&mut command);
+        assert_ne!(ended.code(), Some(0), "{rung}: {ended}");
+        let left = with_variable("POLECAT_TEST_LADDER", &mark);
+        assert_eq!(left.len(), 1, "{rung}: it is spared: {ended}");
+        let id = Pid::from_raw(i32::try_from(left[0].id).expect("a process"));
+        kill(id, Signal::SIGKILL).expect("it");
+        all_gone(&mark);
+        assert_empty(&home);
+    }
+}
+
 #[test]
 fn it_stays_until_the_last_has_ended_and_signals_reach_those_alone() {
     let Some(bundle) = shell() else { return };

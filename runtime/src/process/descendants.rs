@@ -3,6 +3,7 @@
 //! Orphans become children of the nearest ancestor that asked for them, so whoever kills all below it again and again until nobody
 //! is left has killed all.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -21,27 +22,51 @@ pub(crate) fn adopt() -> Result<(), Errno> {
     prctl::set_child_subreaper(true)
 }
 
-/// Kills and reaps the children of this process, and theirs, but `spared`. Without /proc nobody can say which they are, and
-/// those that are there stay.
+/// Kills and reaps the children of this process but `spared`, and those that it gets by that, until there are none. Without /proc
+/// nobody can say which they are, and those that are there stay.
 pub(crate) fn end_all(spared: Option<Pid>) {
+    end_all_but(spared.as_slice());
+}
+
+/// The same, with others `spared`. Only its children, for nobody else gets the id of one before this process has reaped it.
+pub(crate) fn end_all_but(spared: &[Pid]) {
+    let this = getpid().as_raw();
     for _ in 0..ROUNDS {
-        let found = of_this_process(spared);
-        if found.is_empty() {
+        let mut children = all();
+        // All of them are killed before the first is waited for: one may be making others. One that has other rights stays.
+        children.retain(|(pid, parent)| {
+            let pid = Pid::from_raw(*pid);
+            *parent == this && !spared.contains(&pid) && process::kill(pid, libc::SIGKILL).is_ok()
+        });
+        if children.is_empty() {
             return;
         }
-        for pid in found {
-            match process::kill(pid, libc::SIGKILL).and_then(|()| process::wait(pid)) {
-                // It has other rights than we have, or is another's child, or somebody reaped it.
+        for (pid, _) in children {
+            match process::wait(Pid::from_raw(pid)) {
                 Ok(_) | Err(_) => {}
             }
         }
     }
 }
 
-/// Sends `signal` to the same.
+/// Sends `signal` to the children of this process, and theirs, but `spared`.
 pub(crate) fn signal(signal: i32, spared: Option<Pid>) -> Result<(), Errno> {
+    let mut held: Vec<(Pid, Option<OwnedFd>)> = Vec::new();
     for pid in of_this_process(spared) {
-        match process::kill(pid, signal) {
+        held.push((pid, process::descriptor(pid).ok()));
+    }
+    // Who is still there has not given his id to another.
+    let still = of_this_process(spared);
+    for (pid, descriptor) in &held {
+        if !still.contains(pid) {
+            continue;
+        }
+        let sent = match descriptor {
+            Some(descriptor) => process::kill_by(descriptor, signal),
+            // A kernel before 5.3, or too many descriptors.
+            None => process::kill(*pid, signal),
+        };
+        match sent {
             Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => {}
             Err(errno) => return Err(errno),
         }
@@ -51,14 +76,19 @@ pub(crate) fn signal(signal: i32, spared: Option<Pid>) -> Result<(), Errno> {
 
 /// The children of this process, and theirs, but `spared`.
 pub(crate) fn of_this_process(spared: Option<Pid>) -> Vec<Pid> {
+    let mut all = all();
+    all.retain(|(pid, _)| Some(Pid::from_raw(*pid)) != spared);
+    below(getpid().as_raw(), &all)
+}
+
+/// All processes, each with its parent.
+fn all() -> Vec<(i32, i32)> {
     let mut all = Vec::new();
     for pid in descriptors::numbers("/proc") {
         let stat = read_short(Path::new(&format!("/proc/{pid}/stat"))).unwrap_or_default();
-        if let Some(parent) = parent(&stat).filter(|_| Some(Pid::from_raw(pid)) != spared) {
-            all.push((pid, parent));
-        }
+        all.extend(parent(&stat).map(|parent| (pid, parent)));
     }
-    below(getpid().as_raw(), &all)
+    all
 }
 
 /// Those of `all`, each with its parent, that come from `top`, parents first.
@@ -86,6 +116,8 @@ fn parent(stat: &[u8]) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::process::{Change, Fork};
+    use std::process::Command;
 
     #[test]
     fn parents() {
@@ -96,6 +128,30 @@ mod tests {
             (b"", None),
         ] {
             assert_eq!(parent(stat), expected);
+        }
+    }
+
+    /// In a process of its own, which nobody else makes children in.
+    #[test]
+    fn those_that_were_there_are_spared_and_orphans_are_not() {
+        match process::fork().unwrap() {
+            Fork::Child => {
+                let sleep = || Command::new("sleep").arg("1000").spawn();
+                let Ok(before) = sleep() else { process::exit(1) };
+                let spared = of_this_process(None);
+                if adopt().is_err() || sleep().is_err() {
+                    process::exit(2);
+                }
+                // Its child is found once it is dead itself.
+                let nested = Command::new("sh").args(["-c", "sleep 1000 & sleep 1000"]).spawn();
+                while nested.is_ok() && of_this_process(None).len() < 5 {}
+                end_all_but(&spared);
+                let left = of_this_process(None);
+                end_all(None);
+                let only = i32::try_from(before.id()).is_ok_and(|before| left == [Pid::from_raw(before)]);
+                process::exit(u8::from(!(only && of_this_process(None).is_empty())) * 3)
+            }
+            Fork::Parent(child) => assert_eq!(process::wait(child), Ok(Change::Exited(0))),
         }
     }
 

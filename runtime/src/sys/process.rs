@@ -1,5 +1,6 @@
 //! Making, ending and waiting for processes.
 
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
@@ -103,6 +104,29 @@ pub fn end_with_this(command: &mut Command) {
 pub fn kill(pid: Pid, signal: i32) -> Result<(), Errno> {
     // SAFETY: kill has no preconditions.
     Errno::result(unsafe { libc::kill(pid.as_raw(), signal) }).map(drop)
+}
+
+/// A descriptor for `pid`, which means that process even when another has its id: pidfd_open(2).
+///
+/// # Errors
+/// `ESRCH`, `EMFILE`; `ENOSYS` before Linux 5.3.
+pub fn descriptor(pid: Pid) -> Result<OwnedFd, Errno> {
+    // SAFETY: pidfd_open takes two numbers and makes another, which is closed when another program is executed.
+    let number = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
+    let number = RawFd::try_from(number).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just made this number; nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Sends `signal` to the process of a [`descriptor`]: pidfd_send_signal(2).
+///
+/// # Errors
+/// As [`kill`].
+pub fn kill_by(process: &OwnedFd, signal: i32) -> Result<(), Errno> {
+    let none = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: without a siginfo_t the kernel fills one in as for kill.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, none, 0) };
+    Errno::result(sent).map(drop)
 }
 
 /// Takes one change of a child, if there is one: ends, stops and continuations of `pid`, or of any child when it is
