@@ -158,6 +158,30 @@ fn landlock_keeps_it_to_what_is_the_callers() {
     }
 }
 
+/// A place that cannot be written to is no reason to let the rest be.
+#[test]
+fn no_variable_switches_landlock_off() {
+    let Some(bundle) = shell() else { return };
+    for rung in rungs() {
+        let scratch = Scratch::new();
+        let home = scratch.home();
+        let closed = scratch.directory("closed");
+        scratch.permit(&closed, 0o700);
+        let landlock = |home: &Path, runtime: &Path| {
+            let mut command = forced(rung, &bundle, home);
+            command.env("XDG_RUNTIME_DIR", runtime).arg("--polecat-status");
+            let ended = exec::run(command.args(["-c", "exit 7"])).exits(7);
+            let said = ended.err();
+            let line = said.lines().find(|line| line.contains(": landlock: "));
+            line.expect("Landlock").to_owned()
+        };
+        let expected = landlock(&home, &home);
+        assert_eq!(landlock(&closed.join("x"), &home), expected, "{rung}");
+        assert_eq!(landlock(&home, &closed.join("x")), expected, "{rung}");
+        assert_empty(&home);
+    }
+}
+
 /// A shell that becomes the program has started something before.
 #[test]
 fn children_of_the_caller_are_not_its_own() {

@@ -4,7 +4,7 @@
 //! Best effort by the version of the kernel's interface: what an old kernel cannot refuse stays allowed, and is said.
 
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -57,14 +57,14 @@ fn degree(version: u32) -> Degree {
 }
 
 /// Keeps this process and all that it starts to these paths and what is below them: `read_execute` may be read, listed and
-/// executed, `write` also be written, made and removed. A path that is not there is left out. What is open already
-/// stays open.
+/// executed, `write` also be written, made and removed. One to write that this process cannot open is left out, and so is one to read
+/// that is not there. What is open already stays open.
 ///
 /// This thread must have set `no_new_privs` or have `CAP_SYS_ADMIN`. Nobody may call this in a process with several threads: the
 /// others would stay free. Without Landlock in the kernel nothing is done, which [`Degree::None`] says.
 ///
 /// # Errors
-/// [`LandlockError`]: a path cannot be opened, or a call failed though the kernel has Landlock. Nothing is restricted then.
+/// [`LandlockError`]: a path to read cannot be opened, or a call failed though the kernel has Landlock. Nothing is restricted then.
 pub fn restrict(read_execute: &[&Path], write: &[&Path]) -> Result<Degree, LandlockError> {
     let version = match landlock::version() {
         Ok(version) => version,
@@ -82,26 +82,28 @@ pub fn restrict(read_execute: &[&Path], write: &[&Path]) -> Result<Degree, Landl
     let rules = landlock::create(handled).map_err(|errno| LandlockError::call("create a ruleset", errno))?;
     for (paths, accesses) in [(read_execute, READ_EXECUTE), (write, READ_EXECUTE | WRITE)] {
         for path in paths {
-            allow(&rules, path, accesses & handled).map_err(|errno| LandlockError::Path {
+            let opened = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path);
+            let failed = |errno| LandlockError::Path {
                 path: path.to_path_buf(),
                 errno,
-            })?;
+            };
+            match opened.map_err(|error| errno(&error)) {
+                Ok(place) => allow(&rules, &place, accesses & handled).map_err(failed)?,
+                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+                // It is not this process's to write to.
+                Err(_) if accesses & WRITE != 0 => {}
+                Err(errno) => return Err(failed(errno)),
+            }
         }
     }
     landlock::restrict_self(&rules).map_err(|errno| LandlockError::call("restrict this process", errno))?;
     Ok(degree(version))
 }
 
-fn allow(rules: &OwnedFd, path: &Path, accesses: u64) -> Result<(), Errno> {
-    let opened = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path);
-    let place = match opened.map_err(|error| errno(&error)) {
-        Ok(place) => place,
-        Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(()),
-        Err(errno) => return Err(errno),
-    };
+fn allow(rules: &OwnedFd, place: &File, accesses: u64) -> Result<(), Errno> {
     let is_directory = place.metadata().map_err(|error| errno(&error))?.is_dir();
     let possible = if is_directory { accesses } else { accesses & OF_FILE };
-    landlock::allow(rules, &place, possible)
+    landlock::allow(rules, place, possible)
 }
 
 /// The rules are not in force.

@@ -29,6 +29,7 @@ mod user;
 pub use capabilities::kept;
 
 use capability_set::{CapabilityChange, CapabilitySet};
+use landlock::LandlockError;
 use limits::{Prepared, RlimitError};
 use seccomp::{Filter, Ready, SeccompError};
 use status::{Degree, Layer, Missing, Status};
@@ -136,7 +137,10 @@ impl Confined {
             _ => {}
         }
         no_new_privs::set()?;
-        let files = rooted.standing().map(|standing| standing.restrict(rooted.cwd()));
+        let mut files = None;
+        if let Some(standing) = rooted.standing() {
+            files = Some(standing.restrict(rooted.cwd()).map_err(ConfineError::Landlock)?);
+        }
         let limits = limits::prepare(&asked.rlimits)?;
         let kept = asked.capabilities.applied(capabilities::kept(uid));
         let held = capabilities::keep(kept, uid)?;
@@ -204,6 +208,8 @@ pub enum ConfineError {
         /// What the caps crate says of it.
         text: String,
     },
+    /// The files of the host that it may change.
+    Landlock(LandlockError),
     /// A limit of a resource.
     Rlimit(RlimitError),
     /// The filter of system calls.
@@ -232,9 +238,12 @@ impl ConfineError {
             Self::User { .. } => Some("this needs CAP_SETUID and CAP_SETGID".into()),
             Self::Status { number, .. } => Some(format!("open it for writing, as by {number}>FILE in a shell")),
             Self::Keyring(Errno::EDQUOT) => Some("raise kernel.keys.maxkeys: every contained program takes one".into()),
-            Self::Keyring(_) | Self::NoNewPrivs(_) | Self::Capabilities { .. } | Self::Rlimit(_) | Self::Missing(_) => {
-                None
-            }
+            Self::Keyring(_)
+            | Self::NoNewPrivs(_)
+            | Self::Capabilities { .. }
+            | Self::Landlock(_)
+            | Self::Rlimit(_)
+            | Self::Missing(_) => None,
         }
     }
 }
@@ -265,6 +274,7 @@ impl fmt::Display for ConfineError {
             Self::Keyring(errno) => write!(f, "leave the keys of the caller's session: {}", errno.desc()),
             Self::NoNewPrivs(errno) => write!(f, "set no_new_privs: {}", errno.desc()),
             Self::Capabilities { set, text } => write!(f, "drop capabilities from the {set} set: {text}"),
+            Self::Landlock(error) => error.fmt(f),
             Self::Rlimit(error) => error.fmt(f),
             Self::Seccomp(error) => error.fmt(f),
             Self::Missing(missing) => missing.fmt(f),

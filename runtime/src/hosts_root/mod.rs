@@ -22,7 +22,7 @@ use nix::errno::Errno;
 use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, Pid, access, getpid, mkdir};
 
-use crate::confine::landlock;
+use crate::confine::landlock::{self, LandlockError};
 use crate::confine::status::Degree;
 use crate::debug::Trace;
 use crate::image::{CheckError, OwnerMap, VerifiedImage, unpack};
@@ -170,20 +170,22 @@ impl Builder<'_> {
 }
 
 impl Standing {
-    /// Keeps this process to reading files, and to writing where the caller has his, and where everybody may. Best effort:
-    /// what is lost with it is said.
-    pub(crate) fn restrict(&self, cwd: &Path) -> Degree {
+    /// Keeps this process to reading files, and to writing where the caller has his, and where everybody may. As far
+    /// as the kernel can: what is lost with it is said.
+    ///
+    /// # Errors
+    /// It can, and did not.
+    pub(crate) fn restrict(&self, cwd: &Path) -> Result<Degree, LandlockError> {
         let homes = homes();
         let mut writable: Vec<&Path> = ["/tmp", "/var/tmp", "/dev", "/proc"].map(Path::new).into();
         for path in [homes.runtime.as_deref(), homes.home.as_deref(), Some(cwd)] {
             writable.extend(path.filter(|path| path.parent().is_some()));
         }
-        let restricted = landlock::restrict(&[Path::new("/")], &writable);
-        let degree = restricted.unwrap_or_else(|error| Degree::None(error.to_string().into()));
+        let degree = landlock::restrict(&[Path::new("/")], &writable)?;
         if !matches!(degree, Degree::Full(_)) {
             self.trace.say(format_args!("landlock: {}", degree.reason()));
         }
-        degree
+        Ok(degree)
     }
 }
 
