@@ -182,6 +182,31 @@ fn no_variable_switches_landlock_off() {
     }
 }
 
+#[test]
+fn what_is_bound_at_its_own_place_can_be_written_to() {
+    let Some(bundle) = shell() else { return };
+    for rung in rungs() {
+        let scratch = Scratch::new();
+        let home = scratch.home();
+        // Outside of all that the program may write to without it.
+        let script = "mount -t tmpfs -o mode=777 tmpfs /srv; mkdir -m 777 /srv/x /srv/y; exec \"$@\"";
+        let plain = forced(rung, &bundle, &home);
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation=private", "sh", "-c", script, "sh"]);
+        command.arg(plain.get_program()).args(plain.get_args());
+        for (name, value) in plain.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        let line = "echo x > /srv/x/file && echo written; echo y > /srv/y/file || echo refused";
+        command.args(["--polecat-bind=/srv/x", "--polecat-status", "-c", line]);
+        let ended = exec::run(command.current_dir(bundle.work()));
+        let refuses = !ended.err().contains("landlock: none");
+        let expected = if refuses { "written\nrefused\n" } else { "written\n" };
+        assert_eq!(ended.out(), expected, "{rung}: {ended}");
+        assert_empty(&home);
+    }
+}
+
 /// A shell that becomes the program has started something before.
 #[test]
 fn children_of_the_caller_are_not_its_own() {

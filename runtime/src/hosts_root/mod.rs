@@ -30,6 +30,7 @@ use crate::ladder::Rung;
 use crate::process::control_socket::InitEnd;
 use crate::process::message::FromInit;
 use crate::process::{relay, server};
+use crate::root::op::{Bind, BindKind};
 use crate::sys::auxv;
 use fusermount::FusermountError;
 use homes::Homes;
@@ -50,6 +51,8 @@ pub(crate) struct Standing {
     pub(crate) letter_box: Option<PathBuf>,
     /// The process of fusermount3 that waits for the end of the mount.
     pub(crate) waiter: Option<Pid>,
+    /// What of the host the caller has bound at its own place, to be written to.
+    bound: Vec<PathBuf>,
     trace: Trace,
 }
 
@@ -61,6 +64,7 @@ pub(crate) struct Builder<'a> {
     pub(crate) socket: &'a InitEnd,
     /// The program has a service manager to speak to.
     pub(crate) speaks: bool,
+    pub(crate) binds: &'a [Bind],
     pub(crate) trace: Trace,
 }
 
@@ -137,6 +141,7 @@ impl Builder<'_> {
             entry,
             letter_box: None,
             waiter: None,
+            bound: self.bound(),
             trace: self.trace,
         };
         if self.speaks {
@@ -157,6 +162,17 @@ impl Builder<'_> {
         Ok(standing)
     }
 
+    fn bound(self) -> Vec<PathBuf> {
+        let mut bound = Vec::new();
+        for bind in self.binds {
+            // Elsewhere than at its own place nothing can be bound here.
+            if matches!(bind.kind, BindKind::Part(part) if !part.read_only) {
+                bound.push(bind.source.clone());
+            }
+        }
+        bound
+    }
+
     /// Nobody else comes to where it is.
     fn open_letter_box(self, standing: &mut Standing) -> Result<(), StandError> {
         let mut path = standing.tree.clone().into_os_string();
@@ -170,7 +186,7 @@ impl Builder<'_> {
 }
 
 impl Standing {
-    /// Keeps this process to reading files, and to writing where the caller has his, and where everybody may. As far
+    /// Keeps this process to reading files, and to writing where the caller has his, what he has bound, and where everybody may. As far
     /// as the kernel can: what is lost with it is said.
     ///
     /// # Errors
@@ -180,6 +196,9 @@ impl Standing {
         let mut writable: Vec<&Path> = ["/tmp", "/var/tmp", "/dev", "/proc"].map(Path::new).into();
         for path in [homes.runtime.as_deref(), homes.home.as_deref(), Some(cwd)] {
             writable.extend(path.filter(|path| path.parent().is_some()));
+        }
+        for path in &self.bound {
+            writable.push(path);
         }
         let degree = landlock::restrict(&[Path::new("/")], &writable)?;
         if !matches!(degree, Degree::Full(_)) {

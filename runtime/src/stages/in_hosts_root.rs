@@ -46,6 +46,7 @@ impl Planned {
             owner: self.owner(),
             socket,
             speaks: self.manager.socket.is_some(),
+            binds: &self.session.binds,
             trace: self.trace(),
         };
         let process = &self.job.process;
