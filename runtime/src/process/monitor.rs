@@ -197,6 +197,7 @@ impl Monitor<'_> {
 
     /// Starts the image server. Where that fails init sees that nobody serves the mount and tries the next rung.
     fn serve(&mut self, connection: Option<OwnedFd>) -> Result<(), Errno> {
+        self.end_earlier_server()?;
         let service = self.service.as_ref().ok_or(Errno::EBADMSG)?;
         // What comes without its descriptor found no room for it.
         let started = match connection {
@@ -206,6 +207,20 @@ impl Monitor<'_> {
         match started {
             Ok(server) => self.run.server = Some(server),
             Err(failure) => self.note_unserved(failure),
+        }
+        Ok(())
+    }
+
+    /// Ends the server of a mount that init has given up. What it met it has said at once.
+    fn end_earlier_server(&mut self) -> Result<(), Errno> {
+        let Some(server) = self.run.server.take() else {
+            return Ok(());
+        };
+        self.kill(server.pid)?;
+        process::wait(server.pid)?;
+        let failure = server.failure();
+        if let Some(failure) = failure.filter(|failure| failure.status == exit::UNVERIFIED) {
+            self.run.observed.image = Some(failure);
         }
         Ok(())
     }
