@@ -234,6 +234,30 @@ fn children_of_the_caller_are_not_its_own() {
     }
 }
 
+/// Whoever reads what the program writes is at its end when the program has closed it.
+#[test]
+fn nobody_else_keeps_the_callers_streams() {
+    let Some(bundle) = shell() else { return };
+    for rung in rungs() {
+        let scratch = Scratch::new();
+        let home = scratch.home();
+        let mut command = forced(rung, &bundle, &home);
+        command.args(["-c", "echo out; exec >&-; busybox sleep 30"]);
+        let mut child = exec::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()));
+        let mut text = String::new();
+        let mut out = child.stdout.take().expect("a pipe");
+        out.read_to_string(&mut text).expect("text");
+        assert_eq!(text, "out\n", "{rung}");
+        assert!(
+            child.try_wait().expect("a child of ours").is_none(),
+            "{rung}: it has ended"
+        );
+        signal(&child, Signal::SIGTERM);
+        let _ended = exec::wait(rung, &mut child);
+        assert_empty(&home);
+    }
+}
+
 #[test]
 fn it_stays_until_the_last_has_ended_and_signals_reach_those_alone() {
     let Some(bundle) = shell() else { return };

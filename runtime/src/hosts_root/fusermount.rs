@@ -19,6 +19,7 @@ use nix::unistd::{Pid, dup2_stderr, execve, fchdir, pipe2};
 
 use crate::error::contains;
 use crate::host::read_up_to;
+use crate::process::descriptors;
 use crate::process::packet::{self, Taken};
 use crate::sys::descriptor;
 use crate::sys::process::{self, Change, Fork};
@@ -126,7 +127,7 @@ enum Passed<'a> {
     Directory(BorrowedFd<'a>),
 }
 
-/// Starts it with `arguments`.
+/// Starts it with `arguments`. It keeps nothing of the caller's open.
 fn start(arguments: &[&CStr], passed: Passed<'_>, stderr: &OwnedFd) -> Result<Pid, FusermountError> {
     let failed = |step| move |errno| FusermountError::Step { step, errno };
     let arguments = [&[c"fusermount3"], arguments].concat();
@@ -138,10 +139,12 @@ fn start(arguments: &[&CStr], passed: Passed<'_>, stderr: &OwnedFd) -> Result<Pi
     match process::fork().map_err(failed("fork for fusermount3"))? {
         Fork::Parent(pid) => Ok(pid),
         Fork::Child => {
-            let ready = dup2_stderr(stderr).and_then(|()| match passed {
-                Passed::Socket(socket) => fcntl(socket, FcntlArg::F_SETFD(FdFlag::empty())).map(drop),
-                Passed::Directory(directory) => fchdir(directory),
-            });
+            let ready = descriptors::release()
+                .and_then(|()| dup2_stderr(stderr))
+                .and_then(|()| match passed {
+                    Passed::Socket(socket) => fcntl(socket, FcntlArg::F_SETFD(FdFlag::empty())).map(drop),
+                    Passed::Directory(directory) => fchdir(directory),
+                });
             if ready.is_err() {
                 process::exit(NOT_FOUND);
             }
