@@ -70,14 +70,18 @@ pub(super) fn mount(target: &Path) -> Result<Mount, FusermountError> {
     let target = text(target)?;
     let pid = start(&[c"-o", OPTIONS, c"--", &target], Passed::Socket(its.as_fd()), &says)?;
     drop((its, says));
-    match receive(&ours).map_err(failed("hear of fusermount3"))? {
-        Some(connection) => Ok(Mount {
+    let received = receive(&ours);
+    if let Ok(Some(connection)) = received {
+        return Ok(Mount {
             connection,
             keep: ours,
             waiter: pid,
-        }),
-        None => Err(why_not(pid, said)),
+        });
     }
+    // It may have mounted, and its answer found no room here. Without this end it takes the mount away and ends.
+    drop(ours);
+    let why = why_not(pid, said);
+    Err(received.map_or_else(failed("hear of fusermount3"), |_| why))
 }
 
 /// Takes the mount on `name` in `directory` away; whoever is in it stays there. Where that fails somebody was faster, or will be.
