@@ -215,6 +215,13 @@ pub(crate) fn read_short(path: &Path) -> io::Result<Vec<u8>> {
     read_up_to(file, length)
 }
 
+/// The first `most` bytes of `file`, or what there is.
+pub(crate) fn read_start(file: File, most: usize) -> io::Result<Vec<u8>> {
+    let mut contents = Vec::with_capacity(most);
+    file.take(most as u64).read_to_end(&mut contents)?;
+    Ok(contents)
+}
+
 /// What is in `file`, which says that it is `length` bytes long, but no more than a configuration file should be.
 pub(crate) fn read_up_to(file: File, length: u64) -> io::Result<Vec<u8>> {
     // A byte more, so that the end is seen with the first read.

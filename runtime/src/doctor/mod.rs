@@ -17,7 +17,7 @@ use nix::unistd::pipe2;
 use crate::control::Control;
 use crate::error::Error;
 use crate::exit::{self, End};
-use crate::host::read_up_to;
+use crate::host::read_start;
 use crate::job::Job;
 use crate::ladder::Rung;
 use crate::options::Supervision;
@@ -116,7 +116,7 @@ fn attempt(verified: &Verified, control: &Control, rung: Option<Rung>) -> Result
         }
         Fork::Parent(trial) => {
             drop(tells);
-            let text = read_up_to(File::from(told), LONGEST as u64).unwrap_or_default();
+            let text = read_start(File::from(told), LONGEST).unwrap_or_default();
             let change = process::wait(trial).map_err(failed("wait for a trial"))?;
             let held = std::str::from_utf8(&text).ok().and_then(Rung::from_name);
             let lost = || Failure::of(&Error::InitEnded(Some(change)), None, exit::FAILED);

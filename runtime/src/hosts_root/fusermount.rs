@@ -18,7 +18,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::{Pid, dup2_stderr, execve, fchdir, pipe2};
 
 use crate::error::contains;
-use crate::host::read_up_to;
+use crate::host::read_start;
 use crate::process::descriptors;
 use crate::process::packet::{self, Taken};
 use crate::sys::descriptor;
@@ -34,7 +34,7 @@ const USUAL: [&str; 5] = ["/usr/bin", "/bin", "/usr/local/bin", "/run/wrappers/b
 const OPTIONS: &CStr = c"ro,nosuid,nodev,default_permissions,auto_unmount,fsname=polecat,subtype=polecat";
 
 /// Longest text of it that is repeated, bytes.
-const LONGEST: u64 = 500;
+const LONGEST: usize = 500;
 
 /// The status of the process that is to become it, and cannot.
 const NOT_FOUND: u8 = 127;
@@ -178,8 +178,7 @@ fn receive(socket: &OwnedFd) -> Result<Option<OwnedFd>, Errno> {
 }
 
 fn why_not(pid: Pid, said: OwnedFd) -> FusermountError {
-    let mut text = read_up_to(File::from(said), LONGEST).unwrap_or_default();
-    text.truncate(usize::try_from(LONGEST).unwrap_or_default());
+    let text = read_start(File::from(said), LONGEST).unwrap_or_default();
     match process::wait(pid) {
         Ok(Change::Exited(NOT_FOUND)) if text.is_empty() => FusermountError::Missing,
         _ => {

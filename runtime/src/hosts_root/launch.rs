@@ -13,7 +13,7 @@ use nix::errno::Errno;
 
 use super::elf;
 use crate::error::{contains, errno};
-use crate::host::{read_short, read_up_to};
+use crate::host::{read_short, read_start};
 
 /// As many as the kernel follows, path_resolution(7).
 const MOST_LINKS: usize = 40;
@@ -21,8 +21,8 @@ const MOST_LINKS: usize = 40;
 /// An interpreter of a script may be a script, execve(2).
 const MOST_SCRIPTS: usize = 5;
 
-/// Longest first line of a script, bytes.
-const LONGEST_LINE: u64 = 256;
+/// What the kernel reads of a script, bytes.
+const LONGEST_LINE: usize = 256;
 
 /// Where programs are if nobody says it.
 const BIN: [&str; 6] = ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
@@ -79,7 +79,7 @@ impl Tree<'_> {
                 None => Ok(Launch { path, arguments }),
             };
         }
-        let text = read_up_to(file, LONGEST_LINE).map_err(|error| LaunchError::new(program, &error))?;
+        let text = read_start(file, LONGEST_LINE).map_err(|error| LaunchError::new(program, &error))?;
         match shebang(&text) {
             Some((interpreter, argument)) if scripts < MOST_SCRIPTS => {
                 let (interpreter, argument) = self.by_env(interpreter, argument);
@@ -261,6 +261,11 @@ pub(super) mod tests {
         }
     }
 
+    /// The kernel gives the interpreter what is in the first 256 bytes.
+    const LONG: &str = "#!/bin/real                                                                                                   \
+        123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890\
+        123456789012345678901234567890123456789012345678901234567890\n";
+
     /// A tree with programs that are no ELF files, which is enough to find them.
     pub(in crate::hosts_root) fn tree() -> tempfile::TempDir {
         let scratch = tempfile::tempdir().unwrap();
@@ -272,6 +277,7 @@ pub(super) mod tests {
             ("usr/bin/script", "#!/bin/real -x\n"),
             ("usr/bin/by-env", "#!/usr/bin/env real\n"),
             ("usr/bin/endless", "#!/bin/endless\n"),
+            ("usr/bin/long", LONG),
             ("etc/ld-musl.path", "/opt/app/lib:relative\n/nowhere\n"),
             (
                 "etc/ld.so.cache",
@@ -322,6 +328,8 @@ pub(super) mod tests {
             launch.arguments,
             ["/usr/bin/real".into(), inside("usr/bin/by-env"), "a".into()]
         );
+        let launch = launched("/bin/long").unwrap();
+        assert_eq!(launch.arguments[1], LONG[LONG.rfind(' ').unwrap() + 1..256]);
         assert_eq!(launched("/bin/endless").unwrap().path, inside("usr/bin/endless"));
         let missing = launched("/bin/gone").unwrap_err();
         assert_eq!(
