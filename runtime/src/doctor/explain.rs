@@ -171,7 +171,10 @@ fn of_namespace(facts: &Facts, file: &Path, found: &mut Vec<Remedy>) {
     }
     if facts.setting("kernel.apparmor_restrict_unprivileged_userns") == Some(1) {
         let cause = "AppArmor takes the rights in user namespaces from programs without a profile";
-        found.push(Remedy::new(cause, &apparmor(file)));
+        found.push(Remedy {
+            cause: cause.to_owned(),
+            command: apparmor(file),
+        });
         found.push(Remedy::new(
             "or for all programs",
             "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
@@ -198,21 +201,32 @@ fn of_namespace(facts: &Facts, file: &Path, found: &mut Vec<Remedy>) {
     });
 }
 
-/// A profile that says nothing but that this file may have user namespaces, and the command that loads it.
-fn apparmor(file: &Path) -> String {
+/// A profile that says nothing but that this file may have user namespaces, and the command that loads it. None for a name that would
+/// mean something else in it, or to printf(1).
+fn apparmor(file: &Path) -> Option<String> {
+    let shown = file.display().to_string();
+    let means_more = |letter: char| {
+        letter.is_ascii_control()
+            || matches!(
+                letter,
+                '"' | '\\' | '*' | '?' | '[' | ']' | '{' | '}' | '^' | '\u{fffd}'
+            )
+    };
+    if shown.chars().any(means_more) {
+        return None;
+    }
     let name: String = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let odd = |byte: char| !(byte.is_ascii_alphanumeric() || matches!(byte, '.' | '-' | '_'));
     let name = format!("polecat.{}", name.replace(odd, "_"));
-    let shown = file.display().to_string();
     let profile = format!(
         "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile {name} \"{}\" flags=(unconfined) {{\\n  userns,\\n}}\\n",
         shown.replace('%', "%%")
     );
     let path = format!("/etc/apparmor.d/{name}");
-    format!(
+    Some(format!(
         "printf {} | sudo tee {path} && sudo apparmor_parser -r {path}",
         quote(&profile)
-    )
+    ))
 }
 
 fn quoted(file: &Path) -> String {
@@ -437,6 +451,26 @@ mod tests {
         let full = namespace(made(Errno::ENOSPC), &[]);
         let found = told(Rung::Unpack, &full, "make namespaces: No space left on device");
         assert!(!found.contains("memory"), "{found}");
+    }
+
+    #[test]
+    fn odd_names_are_in_no_profile() {
+        for name in [
+            "a\"b",
+            "a\\n",
+            "a\nb",
+            "a*",
+            "a?",
+            "[ab]",
+            "{a,b}",
+            "@{HOME}",
+            "^a",
+            "a\u{fffd}",
+        ] {
+            assert_eq!(apparmor(&Path::new("/opt").join(name)), None, "{name}");
+        }
+        let command = apparmor(Path::new("/opt/it's 100%")).unwrap();
+        assert!(command.contains("/opt/it'\\''s 100%%"), "{command}");
     }
 
     #[test]
