@@ -97,6 +97,23 @@ fn a_user_without_namespaces_is_told_what_to_do() {
     assert!(ended.out().contains("cannot be started here"), "{ended}");
 }
 
+/// What a start would make for good a trial does not make at all.
+#[test]
+fn a_kept_layer_is_not_begun() {
+    let Some(bundle) = shell() else { return };
+    let scratch = Scratch::new();
+    let (home, layer) = (scratch.home(), scratch.directory("layer"));
+    let mut command = bundle.start(Place::RootUnpack);
+    command.env_remove("POLECAT_MOUNT").env("HOME", &home);
+    let option = format!("--polecat-persist={}", layer.display());
+    let ended = exec::run(command.args([option.as_str(), "--polecat-doctor", "--json"])).success();
+    let report = ended.json();
+    assert_eq!(rung(&report, "unpack")["works"], true, "{report}");
+    assert_eq!(rung(&report, "disk")["works"], false, "{report}");
+    assert_empty(&layer);
+    assert_empty(&home);
+}
+
 #[test]
 fn where_the_device_is_missing_it_is_said() {
     let Some(bundle) = shell() else { return };

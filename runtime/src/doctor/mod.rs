@@ -141,6 +141,8 @@ fn run(verified: &Verified, control: &Control, rung: Option<Rung>, tells: OwnedF
         // It is over before anybody could watch over it, and nothing is to be said or kept.
         job.options.supervision = Supervision::default();
         job.options.keep = Some(0);
+        // A layer is made by whoever uses it first. That it takes a root of its own stays true.
+        job.options.strict |= job.options.persist.take().is_some();
         (job.options.status, job.options.status_fd) = (false, None);
         supervise(job, None::<MissObserver>)
     });
