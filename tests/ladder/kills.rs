@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -74,6 +75,31 @@ fn kills_of_one_process() {
             let status = exec::wait(rung, &mut child);
             assert!(!status.success(), "{rung}, {number}: {status}");
             nothing_is_left(rung, &format!("process {number} of {family:?}"), &home);
+        }
+    }
+}
+
+#[test]
+fn a_monitor_that_is_killed_during_the_start_leaves_nothing() {
+    let Some(bundle) = shell() else { return };
+    for rung in rungs() {
+        let scratch = Scratch::new();
+        let home = scratch.home();
+        for step in 0..40 {
+            let mut command = started(&bundle, rung, &home);
+            let command = command
+                .args(["-c", &format!("busybox sleep {MARK}")])
+                .stdin(Stdio::null());
+            let mut child = exec::spawn(command.stdout(Stdio::null()).stderr(Stdio::null()));
+            std::thread::sleep(Duration::from_micros(250 * step));
+            let family = processes::family(child.id());
+            child.kill().expect("a process");
+            let _killed = exec::wait(rung, &mut child);
+            until(&format!("{rung}: {step}: init ends"), || {
+                !family.iter().any(|process| process.is_running())
+            });
+            nothing_is_left(rung, &format!("the monitor, step {step}"), &home);
+            assert!(!is_mounted(&home), "{rung}: {step}");
         }
     }
 }

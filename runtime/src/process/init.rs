@@ -24,7 +24,7 @@ use super::signals::{self, CallersSignals};
 use super::witness::Witness;
 use crate::exit;
 use crate::hosts_root::Standing;
-use crate::stages::{Built, Planned, StageError};
+use crate::stages::{Built, Planned, StageError, Way};
 use crate::sys::process::{self, Change, Fork};
 
 /// What init gets from the monitor, which it is a copy of.
@@ -70,7 +70,13 @@ fn build_and_supervise(
     signals: &CallersSignals,
     mut observer: impl Observer,
 ) -> Result<(), StageError> {
-    die_with_monitor(socket)?;
+    // Without a mount namespace somebody must be left to clear up.
+    let clears_up = planned.way() == Way::HostsRoot;
+    prctl::set_name(c"polecat-init").map_err(|errno| StageError::init("set the name of init", errno))?;
+    if !clears_up {
+        die_with_monitor()?;
+    }
+    look_for_monitor(socket)?;
     planned.make_namespaces()?;
     let descriptor = signals::descriptor().map_err(|errno| StageError::init("open a signalfd", errno))?;
     let failed = |step| move |errno| StageError::init(step, errno);
@@ -84,6 +90,9 @@ fn build_and_supervise(
         })?
     } else {
         let mut ready = build(&mut observer)?;
+        if clears_up {
+            look_for_monitor(socket)?;
+        }
         let app = match process::fork().map_err(failed("fork the app's process"))? {
             Fork::Child => observer.act(&ready.start(signals, socket, &observer)),
             Fork::Parent(app) => app,
@@ -93,10 +102,6 @@ fn build_and_supervise(
         app
     };
     drop(executed.take());
-    if standing.is_some() {
-        // From here on somebody must be left to clear up.
-        prctl::set_pdeathsig(None).map_err(failed("take the parent-death signal back"))?;
-    }
     let mut init = Init {
         app,
         socket,
@@ -170,13 +175,15 @@ fn apart(descriptor: &SignalFd, act: impl FnOnce() -> Infallible) -> Result<Pid,
 }
 
 /// Init must not outlive the monitor, however that ends.
-fn die_with_monitor(socket: &InitEnd) -> Result<(), StageError> {
-    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| StageError::init("set the parent-death signal", errno))?;
-    prctl::set_name(c"polecat-init").map_err(|errno| StageError::init("set the name of init", errno))?;
-    // It may have been gone before that; then the other end of the socket is too.
+fn die_with_monitor() -> Result<(), StageError> {
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| StageError::init("set the parent-death signal", errno))
+}
+
+/// Without a monitor there is nobody to run anything for: the other end of the socket went with it.
+fn look_for_monitor(socket: &InitEnd) -> Result<(), StageError> {
     match socket.is_abandoned() {
         Ok(false) => Ok(()),
-        Ok(true) => process::exit(exit::FAILED),
+        Ok(true) => Err(StageError::init("look for the monitor", Errno::EPIPE)),
         Err(errno) => Err(StageError::init("look for the monitor", errno)),
     }
 }
