@@ -145,6 +145,27 @@ fn a_packer_refuses_what_a_start_would() {
 }
 
 #[test]
+fn a_directory_to_begin_in_is_there_or_nothing_begins() {
+    if skip(&BUSYBOX_NEEDS) {
+        return;
+    }
+    for place in Place::there(&Place::ALL, &[]) {
+        let bundle = NAMED.get();
+        let mut command = bundle.start(place);
+        let ended = exec::run(command.args(["--polecat-workdir=/no/such", "--", "-c", "echo started"]));
+        assert_eq!(
+            (ended.code(), ended.out().as_str()),
+            (Some(125), ""),
+            "{place}: {ended}"
+        );
+        assert!(
+            ended.err().contains("begin in /no/such: No such file or directory"),
+            "{place}: {ended}"
+        );
+    }
+}
+
+#[test]
 fn a_directory_with_mounts_below_it_is_for_root() {
     let place = Place::UserUnpack;
     if skip(&BUSYBOX_NEEDS) || skip(place.needs()) || skip(&[Need::Root]) {

@@ -184,7 +184,7 @@ pub(crate) fn become_confined<O>(start: &Start<'_, O>, confinement: Confinement)
             process::exit(exit::FAILED);
         }
     }
-    enter(start.rooted.cwd())?;
+    enter(start.rooted.cwd(), start.rooted.cwd_is_asked())?;
     umask(start.rooted.callers_umask());
     start.rooted.callers_limit().give_back()?;
     start.signals.give_back().map_err(StartError::Signals)?;
@@ -194,9 +194,11 @@ pub(crate) fn become_confined<O>(start: &Start<'_, O>, confinement: Confinement)
     Ok(confined)
 }
 
-/// Into the directory, or if the caller may not be there, into the root.
-fn enter(directory: &Path) -> Result<(), StartError> {
-    chdir(directory).or_else(|_| chdir("/")).map_err(StartError::Directory)
+/// Into the directory; where nobody asked for it and the program may not be there, into the root.
+fn enter(directory: &Path, asked: bool) -> Result<(), StartError> {
+    chdir(directory)
+        .or_else(|errno| if asked { Err(errno) } else { chdir("/") })
+        .map_err(|errno| StartError::Directory(directory.to_owned(), errno))
 }
 
 /// execve(2): the end of the chain. Only a sealed process gets here.
@@ -223,7 +225,7 @@ pub(crate) fn execute(_sealed: &Sealed, program: &Program) -> Errno {
 /// Why there is no app.
 #[derive(Debug)]
 pub(crate) enum StartError {
-    Directory(Errno),
+    Directory(PathBuf, Errno),
     Resources(ResourceError),
     Confine(ConfineError),
     Limit(LimitError),
@@ -249,7 +251,7 @@ impl StartError {
             Self::Resources(error) => error.hint(),
             Self::Confine(error) => error.hint(),
             Self::Observer { hint, .. } => hint.clone(),
-            Self::Directory(_)
+            Self::Directory(..)
             | Self::Limit(_)
             | Self::Signals(_)
             | Self::Descriptors(_)
@@ -274,7 +276,7 @@ impl From<LimitError> for StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Directory(errno) => write!(f, "enter the root directory: {}", errno.desc()),
+            Self::Directory(path, errno) => write!(f, "begin in {}: {}", path.display(), errno.desc()),
             Self::Resources(error) => error.fmt(f),
             Self::Confine(error) => error.fmt(f),
             Self::Limit(error) => error.fmt(f),

@@ -52,8 +52,9 @@ impl Planned {
         let process = &self.job.process;
         let launch = |tree: Tree<'_>| tree.launch(&process.path, self.job.all_arguments().collect());
         let (standing, launch) = builder.climb(&self.rungs(), &launch).map_err(StageError::Stand)?;
-        let cwd = self.job.options.workdir.as_ref().map(PathBuf::from);
-        let cwd = cwd.or_else(|| self.host.cwd.clone());
+        let asked = self.job.options.workdir.as_ref().map(PathBuf::from);
+        let cwd_is_asked = asked.is_some();
+        let cwd = asked.or_else(|| self.host.cwd.clone());
         let managed = self.manager.variables_at(standing.letter_box.as_deref());
         let setting = Setting {
             contain: false,
@@ -74,6 +75,7 @@ impl Planned {
         let rooted = Rooted {
             rung: standing.rung,
             cwd: cwd.unwrap_or_else(|| PathBuf::from("/")),
+            cwd_is_asked,
             // Nobody else can be had here.
             identity: user::caller(&self.host),
             resources: mem::take(&mut self.resources),

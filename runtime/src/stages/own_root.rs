@@ -90,6 +90,8 @@ impl Entered {
 pub(crate) struct Rooted {
     pub(super) rung: Rung,
     pub(super) cwd: PathBuf,
+    /// Somebody named it, and means it.
+    pub(super) cwd_is_asked: bool,
     pub(super) identity: Identity,
     pub(super) resources: Resources,
     pub(super) callers_umask: Mode,
@@ -128,6 +130,7 @@ impl Unsealed {
         let rooted = Rooted {
             rung: mounted.rung,
             cwd,
+            cwd_is_asked: planned.job.cwd().is_some(),
             identity: plan.identity,
             resources: mem::take(&mut planned.resources),
             callers_umask: entered.callers_umask,
@@ -168,6 +171,11 @@ impl Rooted {
     /// Where the app begins.
     pub(crate) fn cwd(&self) -> &Path {
         &self.cwd
+    }
+
+    /// Whether it begins there or not at all.
+    pub(crate) fn cwd_is_asked(&self) -> bool {
+        self.cwd_is_asked
     }
 
     /// What the app gets back.
