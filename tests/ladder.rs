@@ -18,14 +18,23 @@ mod supervision;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use support::bundle::Shared;
 use support::requirement::{skip, tool};
 use support::roots::{BUSYBOX_NEEDS, busybox, fixtures};
 use support::{Bundle, Need, Place, Scratch, exec};
 
-static SHELL: Shared = Shared::new(|| Bundle::pack(&[], &busybox(&Scratch::new()), &["/bin/sh"]));
+/// A packed shell, with `fixtures/programs/deny.c` beside it, compiled.
+static SHELL: Shared = Shared::new(|| {
+    let bundle = Bundle::pack(&[], &busybox(&Scratch::new()), &["/bin/sh"]);
+    let mut compiler = Command::new(tool("gcc"));
+    compiler.args(["-static", "-Os", "-o"]).arg(bundle.scratch().join(DENY));
+    let _no_output = exec::run(compiler.arg(fixtures().join("programs/deny.c"))).success();
+    bundle
+});
+
+const DENY: &str = "deny";
 
 /// A packed shell, where the tests can build hosts; none where they cannot.
 fn shell() -> Option<Arc<Bundle>> {
@@ -34,17 +43,9 @@ fn shell() -> Option<Arc<Bundle>> {
 
 const NEEDS: [Need; 3] = [Need::Root, Need::Tool("gcc"), Need::UserNamespaces];
 
-/// `fixtures/programs/deny.c`, compiled once.
+/// What refuses calls, for as long as the test has the [`shell`].
 fn deny() -> PathBuf {
-    static COMPILED: LazyLock<(Scratch, PathBuf)> = LazyLock::new(|| {
-        let scratch = Scratch::new();
-        let program = scratch.join("deny");
-        let mut compiler = Command::new(tool("gcc"));
-        compiler.args(["-static", "-Os", "-o"]).arg(&program);
-        let _no_output = exec::run(compiler.arg(fixtures().join("programs/deny.c"))).success();
-        (scratch, program)
-    });
-    COMPILED.1.clone()
+    SHELL.get().scratch().join(DENY)
 }
 
 /// Who starts.
