@@ -13,6 +13,7 @@ use fuser::{
     LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
     ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
+use squashfs::Error;
 
 use super::files::{Files, errno};
 use super::workers::Workers;
@@ -53,12 +54,17 @@ struct Shared {
 }
 
 impl Shared {
-    /// Tells the one who started the server, once, that a block was not what was signed. After the reply, so that the
-    /// reader does not wait for whatever comes of it.
+    /// Tells the one who started the server, once, that a block was not what was signed.
     fn report_failure(&self) {
         if let Some(failure) = self.files.failure() {
             self.reported.call_once(|| (self.report)(failure));
         }
+    }
+
+    /// What to answer to a request that failed. The report comes first: whoever gets the answer may end at it.
+    fn refuse(&self, error: &Error) -> Errno {
+        self.report_failure();
+        errno(error)
     }
 }
 
@@ -100,7 +106,7 @@ impl Filesystem for Server {
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         match self.files().find(parent, name) {
             Ok(attributes) => reply.entry(&TTL, &attributes, GENERATION),
-            Err(error) => reply.error(errno(&error)),
+            Err(error) => reply.error(self.shared.refuse(&error)),
         }
         self.shared.report_failure();
     }
@@ -108,7 +114,7 @@ impl Filesystem for Server {
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
         match self.files().attributes(ino) {
             Ok(attributes) => reply.attr(&TTL, &attributes),
-            Err(error) => reply.error(errno(&error)),
+            Err(error) => reply.error(self.shared.refuse(&error)),
         }
         self.shared.report_failure();
     }
@@ -116,7 +122,7 @@ impl Filesystem for Server {
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
         match self.files().read_link(ino) {
             Ok(target) => reply.data(&target),
-            Err(error) => reply.error(errno(&error)),
+            Err(error) => reply.error(self.shared.refuse(&error)),
         }
         self.shared.report_failure();
     }
@@ -155,7 +161,7 @@ impl Filesystem for Server {
         self.workers.run(move || {
             shared.files.read(ino, offset, size, |data| match data {
                 Ok(data) => reply.data(data),
-                Err(error) => reply.error(errno(&error)),
+                Err(error) => reply.error(shared.refuse(&error)),
             });
             shared.report_failure();
         });
@@ -168,7 +174,7 @@ impl Filesystem for Server {
         });
         match listed {
             Ok(()) => reply.ok(),
-            Err(error) => reply.error(errno(&error)),
+            Err(error) => reply.error(self.shared.refuse(&error)),
         }
         self.shared.report_failure();
     }
@@ -180,7 +186,7 @@ impl Filesystem for Server {
         });
         match listed {
             Ok(()) => reply.ok(),
-            Err(error) => reply.error(errno(&error)),
+            Err(error) => reply.error(self.shared.refuse(&error)),
         }
         self.shared.report_failure();
     }
