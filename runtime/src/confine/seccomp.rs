@@ -22,6 +22,7 @@ pub(crate) mod instruction;
 mod names;
 mod policy;
 mod profile;
+mod rule;
 
 pub use assemble::TooLong;
 pub use names::is_call;
