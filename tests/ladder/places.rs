@@ -208,6 +208,10 @@ fn what_is_above_is_judged_too() {
         let holds = ended.err().contains(&format!("disk: in {}/{name}/", cache.display()));
         let left = ended.err().contains("/above is not this user's alone");
         assert_eq!((holds, left), (used, !used), "{mode:o}: {ended}");
+        // Nothing is made where nothing would be put.
+        let mut command = NO_USER_NAMESPACES.start(Caller::UserWithoutFuse, &bundle, &above);
+        let _ended = exec::run(command.args(SAYS)).exits(7);
+        assert!(!above.join(".cache").exists(), "{mode:o}");
     }
 }
 

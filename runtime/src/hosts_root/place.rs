@@ -79,9 +79,17 @@ pub(crate) enum PlaceError {
 impl Place {
     /// The directory of ours in `base`. With `make` it is made where there is none, and so is a user's cache, but nothing above it.
     pub(crate) fn open(base: &Path, make: bool) -> Result<Self, PlaceError> {
-        let made = make && is_made(base) && make_directory(base)?;
-        let base = fs::canonicalize(base).map_err(|error| failed("look at", base, errno(&error)))?;
         let uid = geteuid().as_raw();
+        let missing = make && is_made(base) && fs::symlink_metadata(base).is_err();
+        if let (true, Some(above)) = (missing, base.parent()) {
+            // What is not to be used is not to be made either.
+            judge(
+                &fs::canonicalize(above).map_err(|error| failed("look at", above, errno(&error)))?,
+                uid,
+            )?;
+        }
+        let made = missing && make_directory(base)?;
+        let base = fs::canonicalize(base).map_err(|error| failed("look at", base, errno(&error)))?;
         judge(&base, uid)?;
         let path = base.join(format!("polecat-{uid}"));
         if !can_be_named(&path) {
