@@ -109,7 +109,7 @@ fn build_stub() -> Result<(PathBuf, String), Box<dyn Error>> {
     clear_environment(&mut cargo);
     // What the packer needs of crates the stub needs too: all of it is here.
     cargo.env("CARGO_NET_OFFLINE", "true");
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", rust_flags());
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", rust_flags()?);
     cargo.env(format!("CFLAGS_{}", target.replace('-', "_")), c_flags());
     let status = cargo.status().map_err(|error| format!("cargo for the stub: {error}"))?;
     if !status.success() {
@@ -118,16 +118,31 @@ fn build_stub() -> Result<(PathBuf, String), Box<dyn Error>> {
     Ok((directory.join(&target).join("stub/polecat-stub"), target))
 }
 
-/// [`RUST_FLAGS`], and that files of crates are called as everywhere, not as on this machine: the stub is the same wherever it is built.
-fn rust_flags() -> OsString {
+/// [`RUST_FLAGS`], the linker, and that files of crates are called as everywhere, not as on this machine: the stub is the same wherever it is
+/// built.
+fn rust_flags() -> Result<OsString, Box<dyn Error>> {
     let mut flags = OsString::from(RUST_FLAGS.join("\x1f"));
+    if let Some(lld) = lld()? {
+        flags.push("\x1f-Clink-arg=-B");
+        flags.push(lld);
+        flags.push("\x1f-Clink-arg=-fuse-ld=lld\x1f-Clink-arg=-Wl,--icf=all,--no-rosegment");
+    }
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     if let Some(home) = home.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo"))) {
         flags.push("\x1f--remap-path-prefix=");
         flags.push(home.join("registry/src"));
         flags.push("=");
     }
-    flags
+    Ok(flags)
+}
+
+/// Where the C compiler finds the linker that comes with Rust, if it does: unlike ld(1) it keeps one of functions that are the same, and
+/// fills no page up in the file: 7 KiB.
+fn lld() -> Result<Option<PathBuf>, Box<dyn Error>> {
+    let output = Command::new(variable("RUSTC")?).args(["--print", "sysroot"]).output()?;
+    let sysroot = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+    let directory = sysroot.join("lib/rustlib").join(variable("HOST")?).join("bin/gcc-ld");
+    Ok(directory.join("ld.lld").exists().then_some(directory))
 }
 
 /// glibc's headers turn calls into checked ones that musl does not have, where the distribution's compiler asks for them. And zstd has
