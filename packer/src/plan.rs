@@ -317,6 +317,8 @@ pub enum WarningKind {
     Refused,
     /// A file with more than one name in the plan: the app sees as many files.
     HardLink,
+    /// A file that asks for a newer kernel or processor than polecat itself.
+    Machine,
 }
 
 #[cfg(test)]

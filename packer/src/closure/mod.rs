@@ -12,6 +12,7 @@ mod entries;
 mod entry_points;
 mod error;
 mod extend;
+mod floor;
 mod follow;
 mod guard;
 mod hard_links;
@@ -115,6 +116,7 @@ pub fn plan(rootfs: &Rootfs, request: &Request, extent: &Extent) -> Result<Plan,
     follow.report_missing()?;
     hard_links::check(&mut follow.entries)?;
     privileges::check(&mut follow)?;
+    floor::check(&mut follow.entries, &store);
     if let Some(directory) = &request.workdir {
         workdir::check(&mut follow.entries, directory)?;
     }

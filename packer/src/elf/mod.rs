@@ -147,6 +147,17 @@ pub struct ElfFacts {
     pub exports: Vec<&'static str>,
     /// Sonames of what it says that it opens with dlopen(3).
     pub opens: Vec<Vec<u8>>,
+    /// What it says that it needs of the machine.
+    pub needs: Needs,
+}
+
+/// What a file needs of the machine, as its notes say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Version of the oldest kernel that its C library starts on (`NT_GNU_ABI_TAG`); 0.0.0 where it says none.
+    pub kernel: (u32, u32, u32),
+    /// Level of the x86-64 psABI that the processor must have, from 1 (`GNU_PROPERTY_X86_ISA_1_NEEDED`); 0 where it says none.
+    pub x86_level: u32,
 }
 
 impl ElfFacts {

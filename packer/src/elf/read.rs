@@ -9,7 +9,7 @@ use goblin::elf::dynamic::{self, Dynamic};
 use goblin::elf::header::{self, Header};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader};
 
-use super::note;
+use super::note::Notes;
 use super::symbols::{self, SymbolTable};
 use super::{Class, Dependency, DependencyTag, ElfError, ElfFacts, Encoding, Fault, FileType, Target};
 use crate::rootfs::errno_of;
@@ -82,6 +82,7 @@ pub(super) fn read(source: &(impl Source + ?Sized)) -> Result<ElfFacts, ElfError
         headers: Vec::new(),
     };
     let file = file.with_program_headers(&head, &header)?;
+    let Notes { opens, needs } = file.notes()?;
     let mut facts = ElfFacts {
         target,
         file_type: match header.e_type {
@@ -101,7 +102,8 @@ pub(super) fn read(source: &(impl Source + ?Sized)) -> Result<ElfFacts, ElfError
         depaudit: None,
         imports: Vec::new(),
         exports: Vec::new(),
-        opens: file.opened()?,
+        opens,
+        needs,
     };
     if let Some(dynamic) = file.dynamic()? {
         facts.has_dynamic = true;
@@ -247,18 +249,18 @@ impl<S: Source + ?Sized> Segments<'_, S> {
         Ok(Some(path))
     }
 
-    /// What the notes say that it opens. Damaged notes are nobody's business.
-    fn opened(&self) -> Result<Vec<Vec<u8>>, ElfError> {
-        let mut sonames = Vec::new();
+    /// What the notes say. Damaged ones are nobody's business.
+    fn notes(&self) -> Result<Notes, ElfError> {
+        let mut found = Notes::default();
         let notes = self.headers.iter().filter(|segment| segment.p_type == PT_NOTE);
         for segment in notes.filter(|segment| segment.p_filesz <= MAX_NOTES) {
             let bytes = self
                 .source
                 .read(segment.p_offset, segment.p_filesz)
                 .map_err(|error| ElfError::Read(errno_of(&error)))?;
-            sonames.extend(note::sonames(&bytes, segment.p_align, self.ctx));
+            found.add(&bytes, segment.p_align, self.ctx);
         }
-        Ok(sonames)
+        Ok(found)
     }
 
     /// File offset of an address, and how many bytes of its segment follow it in the file.

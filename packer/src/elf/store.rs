@@ -53,6 +53,17 @@ impl<'a> ElfStore<'a> {
         Ok(facts)
     }
 
+    /// Facts of the ELF files read so far, by path.
+    pub(crate) fn known(&self) -> Vec<(RootPath, Arc<ElfFacts>)> {
+        let known = self.known.borrow();
+        let elf = known
+            .iter()
+            .filter_map(|(path, facts)| Some((path.clone(), Arc::clone(facts.as_ref().ok()?))));
+        let mut elf: Vec<_> = elf.collect();
+        elf.sort_by(|(a, _), (b, _)| a.cmp(b));
+        elf
+    }
+
     /// Number of files read so far.
     pub fn len(&self) -> usize {
         self.known.borrow().len()

@@ -3,10 +3,12 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use polecat::stubs::embedded;
 use serde_json::Value;
 
+use crate::common::{skip_without_tool, succeed};
 use crate::desk::{Desk, Ended};
 
 #[test]
@@ -146,4 +148,29 @@ fn a_link_is_replaced_and_not_written_through() {
     let help = desk.run("pack --help").exits(0).out;
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(help.contains("a symbolic link and not what that leads to"), "{help}");
+}
+
+/// What the linker writes for a C library or a program that was configured for newer machines; the real loader stops on older ones.
+const NEW: &str = r#"
+    int main(void) { return 0; }
+    __asm__(".section .note.ABI-tag,\"a\",@note\n.p2align 2\n.long 4,16,1\n.asciz \"GNU\"\n.long 0,5,15,0\n.previous");
+"#;
+
+#[test]
+fn a_program_for_new_machines_is_told() {
+    if cfg!(not(target_arch = "x86_64")) || skip_without_tool("gcc") {
+        return;
+    }
+    let desk = Desk::new();
+    fs::write(desk.path("new.c"), NEW).expect("room");
+    let mut compiler = Command::new("gcc");
+    compiler.args(["-static", "-nostartfiles", "-e", "main", "-Wl,-z,x86-64-v3", "-o"]);
+    succeed(compiler.arg(desk.path("root/usr/bin/program")).arg(desk.path("new.c")));
+    let told = desk.run("plan root program").exits(0);
+    for expected in [
+        "warning: /usr/bin/program: starts on Linux 5.15 and newer only\n",
+        "warning: /usr/bin/program: starts on processors with all that x86-64-v3 has, and no others\n",
+    ] {
+        assert!(told.out.contains(expected), "{expected}{told:?}");
+    }
 }
