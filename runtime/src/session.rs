@@ -37,7 +37,7 @@ const RUNTIME_DIRECTORY: &str = "XDG_RUNTIME_DIR";
 
 /// Where a part of a share is.
 #[derive(Debug, Clone, Copy)]
-struct Source {
+struct ShareSource {
     of: Share,
     /// The variable that says it, if there is one.
     variable: &'static str,
@@ -48,12 +48,12 @@ struct Source {
     default: &'static str,
 }
 
-const fn at(of: Share, default: &'static str) -> Source {
+const fn at(of: Share, default: &'static str) -> ShareSource {
     told(of, "", "", default)
 }
 
-const fn told(of: Share, variable: &'static str, prefix: &'static str, default: &'static str) -> Source {
-    Source {
+const fn told(of: Share, variable: &'static str, prefix: &'static str, default: &'static str) -> ShareSource {
+    ShareSource {
         of,
         variable,
         prefix,
@@ -64,7 +64,7 @@ const fn told(of: Share, variable: &'static str, prefix: &'static str, default: 
 const DISPLAY: &str = "DISPLAY";
 const AUTHORITY: &str = "XAUTHORITY";
 
-const SOURCES: [Source; 19] = [
+const SOURCES: [ShareSource; 19] = [
     at(Share::Tmp, "/tmp"),
     told(Share::X11, DISPLAY, "", ""),
     told(Share::X11, AUTHORITY, "", "~/.Xauthority"),
@@ -94,7 +94,7 @@ const SOURCES: [Source; 19] = [
 /// What the caller's variables say.
 type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-impl Source {
+impl ShareSource {
     /// Whether a relative path means something.
     fn is_of_session(self) -> bool {
         !self.default.is_empty() && !self.default.starts_with(['/', '~'])
@@ -117,7 +117,7 @@ impl Source {
     }
 }
 
-impl Source {
+impl ShareSource {
     /// Whether what a variable names is what programs mean by it: a variable must not show anything else.
     fn is_at(self, path: &Path) -> Result<(), Errno> {
         if self.variable.is_empty() {
@@ -188,7 +188,7 @@ impl Session {
         Ok(session)
     }
 
-    fn take(&mut self, source: Source, variable: Variables<'_>, trace: Trace) {
+    fn take(&mut self, source: ShareSource, variable: Variables<'_>, trace: Trace) {
         if !source.variable.is_empty() {
             self.passed.push(source.variable);
         }

@@ -30,7 +30,7 @@ pub use profile::{ProfileFault, unknown_names};
 
 use assemble::assemble;
 use policy::Policy;
-use profile::Place;
+use profile::Circumstances;
 
 /// Which filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,11 +76,11 @@ pub fn load(path: &Path) -> Result<Seccomp, LoadError> {
 /// # Errors
 /// See [`SeccompError`].
 pub fn check(profile: &Seccomp) -> Result<(), SeccompError> {
-    let place = Place {
+    let circumstances = Circumstances {
         capabilities: CapabilitySet::NONE,
         kernel: (0, 0),
     };
-    let policy = profile::policy(profile, place).map_err(SeccompError::Profile)?;
+    let policy = profile::policy(profile, circumstances).map_err(SeccompError::Profile)?;
     assemble(&policy).map(drop).map_err(SeccompError::TooLong)
 }
 
@@ -115,11 +115,11 @@ impl Filter {
 
 fn of_profile(profile: &Seccomp, capabilities: CapabilitySet) -> Result<Policy, SeccompError> {
     let names = uname().map_err(SeccompError::Kernel)?;
-    let place = Place {
+    let circumstances = Circumstances {
         capabilities,
         kernel: names.release().to_str().and_then(profile::numbers).unwrap_or_default(),
     };
-    let policy = profile::policy(profile, place).map_err(SeccompError::Profile)?;
+    let policy = profile::policy(profile, circumstances).map_err(SeccompError::Profile)?;
     match refuses_execve(&policy) {
         true => Err(SeccompError::Execve),
         false => Ok(policy),

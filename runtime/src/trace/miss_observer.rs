@@ -14,7 +14,7 @@ use super::calls::Act;
 use super::interpreter::{self, Interpreter};
 use super::listener::{DEPTH_MAX, Listener, NamedFile};
 use super::missed::{Log, Note};
-use super::place::{Absence, Found, Mounts, Standing};
+use super::place::{Absence, Found, Mounts, Presence};
 use crate::error::errno;
 use crate::process::observer::Observer;
 
@@ -101,10 +101,10 @@ impl Search {
             Act::Execute | Act::Look | Act::List => false,
         };
         match (act, self.mounts.look(&path)) {
-            (_, Standing::Missing(absence)) => self.missing(absence, makes),
-            (Act::Execute, Standing::Found(found)) if found.is_regular() => self.program(path, &found, true, 0),
-            (Act::Execute, Standing::Elsewhere(Some(found))) => self.program(path, &found, false, 0),
-            (Act::Execute | Act::Open(_), Standing::Found(found)) if found.is_link() => self.dangling(&found),
+            (_, Presence::Missing(absence)) => self.missing(absence, makes),
+            (Act::Execute, Presence::Found(found)) if found.is_regular() => self.program(path, &found, true, 0),
+            (Act::Execute, Presence::Elsewhere(Some(found))) => self.program(path, &found, false, 0),
+            (Act::Execute | Act::Open(_), Presence::Found(found)) if found.is_link() => self.dangling(&found),
             _ => Ok(()),
         }
     }
@@ -155,8 +155,8 @@ impl Search {
             return Ok(());
         }
         match self.mounts.look(&next) {
-            Standing::Missing(absence) => self.missing(absence, false),
-            Standing::Found(found) if is_script && depth < DEPTH_MAX => self.program(next, &found, true, depth + 1),
+            Presence::Missing(absence) => self.missing(absence, false),
+            Presence::Found(found) if is_script && depth < DEPTH_MAX => self.program(next, &found, true, depth + 1),
             _ => Ok(()),
         }
     }

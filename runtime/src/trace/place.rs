@@ -14,7 +14,7 @@ use crate::root::mount_table;
 
 /// What is there.
 #[derive(Debug)]
-pub(super) enum Standing {
+pub(super) enum Presence {
     /// Something of the root file system; a link only where it leads to nothing.
     Found(Found),
     /// Nothing.
@@ -97,37 +97,37 @@ impl Mounts {
     }
 
     /// What is at `path`, absolute.
-    pub(super) fn look(&self, path: &Path) -> Standing {
+    pub(super) fn look(&self, path: &Path) -> Presence {
         match open(path, 0) {
             Ok(found) => self.place(found),
             Err(libc::ENOENT | libc::ENOTDIR) => match open(path, libc::O_NOFOLLOW) {
                 Ok(link) => self.place(link),
                 Err(libc::ENOENT | libc::ENOTDIR) => self.miss(path),
-                Err(_) => Standing::Unknown,
+                Err(_) => Presence::Unknown,
             },
-            Err(_) => Standing::Unknown,
+            Err(_) => Presence::Unknown,
         }
     }
 
-    fn place(&self, found: Found) -> Standing {
+    fn place(&self, found: Found) -> Presence {
         match found.path() {
-            Ok(real) if self.hold(&real) => Standing::Elsewhere(Some(found)),
-            Ok(_) => Standing::Found(found),
-            Err(_) => Standing::Unknown,
+            Ok(real) if self.hold(&real) => Presence::Elsewhere(Some(found)),
+            Ok(_) => Presence::Found(found),
+            Err(_) => Presence::Unknown,
         }
     }
 
     /// Nothing is there: where would it be?
-    fn miss(&self, path: &Path) -> Standing {
+    fn miss(&self, path: &Path) -> Presence {
         let mut above = path.ancestors().skip(1);
         let above = above.find_map(|above| Some((open(above, 0).ok()?.path().ok()?, path.strip_prefix(above).ok()?)));
         match above {
-            Some((above, rest)) if !self.hold(&above) => Standing::Missing(Absence {
+            Some((above, rest)) if !self.hold(&above) => Presence::Missing(Absence {
                 above,
                 rest: rest.to_owned(),
             }),
-            Some(_) => Standing::Elsewhere(None),
-            None => Standing::Unknown,
+            Some(_) => Presence::Elsewhere(None),
+            None => Presence::Unknown,
         }
     }
 }
@@ -215,12 +215,12 @@ mod tests {
         let real = directory.canonicalize().unwrap();
         let mounts = Mounts(vec![real.join("mounted")]);
         let shown = |name: &str| match mounts.look(&directory.join(name)) {
-            Standing::Found(found) if found.is_regular() => "file",
-            Standing::Found(_) => "found",
-            Standing::Missing(_) => "missing",
-            Standing::Elsewhere(Some(_)) => "elsewhere",
-            Standing::Elsewhere(None) => "missing elsewhere",
-            Standing::Unknown => "unknown",
+            Presence::Found(found) if found.is_regular() => "file",
+            Presence::Found(_) => "found",
+            Presence::Missing(_) => "missing",
+            Presence::Elsewhere(Some(_)) => "elsewhere",
+            Presence::Elsewhere(None) => "missing elsewhere",
+            Presence::Unknown => "unknown",
         };
         for (name, expected) in [
             ("file", "file"),
@@ -243,7 +243,7 @@ mod tests {
             ("file/below/it", "file", "below/it"),
             ("dangling/x", "", "dangling/x"),
         ] {
-            let Standing::Missing(absence) = mounts.look(&directory.join(name)) else {
+            let Presence::Missing(absence) = mounts.look(&directory.join(name)) else {
                 panic!("{name}")
             };
             let expected = (real.join(above), Path::new(rest));

@@ -10,7 +10,7 @@ use super::calls::Act;
 use super::event::{Log, What};
 use super::interpreter::{self, Interpreter};
 use super::listener::{DEPTH_MAX, Listener, NamedFile};
-use super::place::{Found, Mounts, Standing};
+use super::place::{Found, Mounts, Presence};
 use crate::error::errno;
 use crate::process::observer::Observer;
 
@@ -86,16 +86,16 @@ impl Notes {
         let NamedFile { path, act, flags } = file;
         let standing = self.mounts.look(&path);
         let what = match (act, &standing) {
-            (Act::Execute, Standing::Found(found)) => return self.note_program(path, found, true, 0),
-            (Act::Execute, Standing::Elsewhere(Some(found))) => return self.note_program(path, found, false, 0),
-            (Act::Open(_), Standing::Found(_)) if flags & libc::O_TMPFILE == libc::O_TMPFILE => What::CreateIn,
-            (Act::Open(_), Standing::Found(_)) => What::Open,
-            (Act::List, Standing::Found(_)) => What::List,
-            (Act::Look | Act::Make, Standing::Found(_)) => What::Look,
-            (Act::Make, Standing::Missing(_)) => self.made(&path),
-            (Act::Open(_), Standing::Missing(_)) if flags & libc::O_CREAT != 0 => self.made(&path),
-            (_, Standing::Missing(_)) => What::Missing,
-            (_, Standing::Elsewhere(_) | Standing::Unknown) => return Ok(()),
+            (Act::Execute, Presence::Found(found)) => return self.note_program(path, found, true, 0),
+            (Act::Execute, Presence::Elsewhere(Some(found))) => return self.note_program(path, found, false, 0),
+            (Act::Open(_), Presence::Found(_)) if flags & libc::O_TMPFILE == libc::O_TMPFILE => What::CreateIn,
+            (Act::Open(_), Presence::Found(_)) => What::Open,
+            (Act::List, Presence::Found(_)) => What::List,
+            (Act::Look | Act::Make, Presence::Found(_)) => What::Look,
+            (Act::Make, Presence::Missing(_)) => self.made(&path),
+            (Act::Open(_), Presence::Missing(_)) if flags & libc::O_CREAT != 0 => self.made(&path),
+            (_, Presence::Missing(_)) => What::Missing,
+            (_, Presence::Elsewhere(_) | Presence::Unknown) => return Ok(()),
         };
         self.tell(what, path)
     }
@@ -103,7 +103,7 @@ impl Notes {
     /// Only what has a directory can be made.
     fn made(&self, path: &Path) -> What {
         match path.parent().map(|parent| self.mounts.look(parent)) {
-            Some(Standing::Found(_)) => What::Create,
+            Some(Presence::Found(_)) => What::Create,
             _ => What::Missing,
         }
     }
@@ -127,14 +127,14 @@ impl Notes {
         }
         match examined.map_or(Interpreter::None, |executable| executable.interpreter) {
             Interpreter::Loader(loader) if loader.is_absolute() => match self.mounts.look(&loader) {
-                Standing::Found(_) => self.tell(What::Open, loader),
-                Standing::Missing(_) => self.tell(What::Missing, loader),
-                Standing::Elsewhere(_) | Standing::Unknown => Ok(()),
+                Presence::Found(_) => self.tell(What::Open, loader),
+                Presence::Missing(_) => self.tell(What::Missing, loader),
+                Presence::Elsewhere(_) | Presence::Unknown => Ok(()),
             },
             Interpreter::OfScript(next) if next.is_absolute() && depth < DEPTH_MAX => match self.mounts.look(&next) {
-                Standing::Found(found) => self.note_program(next, &found, true, depth + 1),
-                Standing::Missing(_) => self.tell(What::Missing, next),
-                Standing::Elsewhere(_) | Standing::Unknown => Ok(()),
+                Presence::Found(found) => self.note_program(next, &found, true, depth + 1),
+                Presence::Missing(_) => self.tell(What::Missing, next),
+                Presence::Elsewhere(_) | Presence::Unknown => Ok(()),
             },
             Interpreter::Loader(_) | Interpreter::OfScript(_) | Interpreter::None => Ok(()),
         }

@@ -17,9 +17,9 @@ const MAX_ERRNO: u32 = 4095;
 /// Arguments that a call has.
 const ARGUMENTS: u32 = 6;
 
-/// What profiles ask of the place where they are used.
+/// What the conditions of a profile's rules, `includes` and `excludes`, are held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Circumstances {
     /// What the app may have.
     pub(super) capabilities: CapabilitySet,
     /// The first two numbers of the kernel's version.
@@ -63,18 +63,18 @@ impl std::error::Error for ProfileFault {}
 
 const NOTIFY: &str = "SCMP_ACT_NOTIFY";
 
-/// What the profile means in this place.
+/// What the profile means under these circumstances.
 ///
 /// # Errors
 /// [`ProfileFault`].
-pub(super) fn policy(profile: &Seccomp, place: Place) -> Result<Policy, ProfileFault> {
+pub(super) fn policy(profile: &Seccomp, circumstances: Circumstances) -> Result<Policy, ProfileFault> {
     let otherwise = action(&profile.default_action, profile.default_errno_ret)?;
     let mut rules = Vec::new();
     for rule in &profile.syscalls {
-        // Of a rule that is for another place, too, every word must mean something.
+        // Of a rule that is for other circumstances, too, every word must mean something.
         let rule_action = action(&rule.action, rule.errno_ret)?;
         let alternatives = alternatives(&rule.args)?;
-        if applies(rule, place)? {
+        if applies(rule, circumstances)? {
             let numbers = rule
                 .names
                 .iter()
@@ -176,16 +176,16 @@ fn condition(argument: &SeccompArgument) -> Result<Condition, ProfileFault> {
     })
 }
 
-/// Docker's conditions on the place.
-fn applies(rule: &SeccompRule, place: Place) -> Result<bool, ProfileFault> {
+/// Docker's conditions.
+fn applies(rule: &SeccompRule, circumstances: Circumstances) -> Result<bool, ProfileFault> {
     let SeccompRule { includes, excludes, .. } = rule;
     let has = |name: &String| {
         let named = CapabilitySet::parse(name);
-        named.is_some_and(|named| named.and(place.capabilities) == named)
+        named.is_some_and(|named| named.and(circumstances.capabilities) == named)
     };
     let here = |at: &SeccompPlace| at.arches.iter().any(|machine| machine == machine_name());
     let new_enough = |at: &SeccompPlace| match &at.min_kernel {
-        Some(first) => kernel(first).map(|first| Some(place.kernel >= first)),
+        Some(first) => kernel(first).map(|first| Some(circumstances.kernel >= first)),
         None => Ok(None),
     };
     let excluded = here(excludes) || excludes.caps.iter().any(has) || new_enough(excludes)?.unwrap_or(false);
@@ -221,7 +221,7 @@ mod tests {
     use super::super::instruction::machine::run;
     use super::*;
 
-    const HERE: Place = Place {
+    const HERE: Circumstances = Circumstances {
         capabilities: CapabilitySet::NONE,
         kernel: (6, 1),
     };
@@ -231,8 +231,8 @@ mod tests {
     }
 
     /// What becomes of the call `name`.
-    fn answer(profile: &Seccomp, place: Place, name: &str, arguments: [u64; 6]) -> u32 {
-        let program = assemble(&policy(profile, place).unwrap()).unwrap();
+    fn answer(profile: &Seccomp, circumstances: Circumstances, name: &str, arguments: [u64; 6]) -> u32 {
+        let program = assemble(&policy(profile, circumstances).unwrap()).unwrap();
         run(&program, NATIVE.unwrap_or(0), names::number(name).unwrap(), arguments)
     }
 
@@ -346,12 +346,12 @@ mod tests {
 
     #[test]
     fn places() {
-        let capable = Place {
+        let capable = Circumstances {
             capabilities: CapabilitySet::parse("sys_admin,sys_time").unwrap(),
             ..HERE
         };
         let here = machine_name();
-        for (place, conditions, expected) in [
+        for (circumstances, conditions, expected) in [
             (HERE, String::new(), true),
             (HERE, r#","includes":{},"excludes":null"#.into(), true),
             (HERE, r#","includes":{"caps":["CAP_SYS_ADMIN"]}"#.into(), false),
@@ -379,7 +379,7 @@ mod tests {
                 r#"{{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{{"names":["read"],"action":"SCMP_ACT_ALLOW"{conditions}}}]}}"#
             ));
             let rule = &profile.syscalls[0];
-            assert_eq!(applies(rule, place), Ok(expected), "{conditions}");
+            assert_eq!(applies(rule, circumstances), Ok(expected), "{conditions}");
         }
     }
 
