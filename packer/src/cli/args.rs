@@ -29,7 +29,7 @@ const GENERAL: [&str; 4] = ["-h", "--help", "-V", "--version"];
 const USAGE: &str = "polecat [-o OUT] [OPTIONS] ROOTFS COMMAND [ARG]...\n       polecat VERB [OPTIONS] ...";
 
 const AFTER_HELP: &str = "\
-Without a verb polecat packs; `polecat pack --help` has the options. A root file system that is named like a verb is packed with
+Without a verb polecat packs; `polecat pack --help` has the options. A root file system that is named like a verb is packed with \
 `polecat pack plan top` or `polecat ./plan top`.
 
 Examples:
@@ -41,30 +41,32 @@ Examples:
 
 Exit status:
   0  done
-  1  failed: a file cannot be read or written, the disk is full, a secret was asked for without --allow, …
+  1  failed: a file cannot be read or written, the disk is full, a secret was asked for, …
   2  the command line makes no sense
   3  not a bundle, truncated, unsigned, of a newer format, or not what was signed
   4  a valid bundle, signed by nobody you trust
-  5  the command, or a file without which it cannot start, is not in the root file system, is excluded, or is hidden when it runs;
-     the path that `polecat why` is asked about is not in the bundle
+  5  the command, or a file without which it cannot start, is not in the root file system,
+     is excluded, or is hidden when it runs; what `polecat why` asks for is not in the bundle
   6  a command of the build script failed; 125: the script's commands could not be run
 `polecat diff` ends as diff(1) does: 0 the same, 1 different, 2 or 3 failed.
 
 Files and variables:
-  ~/.config/polecat/signing.key        your key, made at first use; its public half lies beside it (XDG_CONFIG_HOME moves both)
-  ~/.config/polecat/trusted.d          public keys that you trust, and /etc/polecat/trusted.d those that all users trust
-  POLECAT_PASSPHRASE_FILE              holds the passphrase of an encrypted key
-  SOURCE_DATE_EPOCH                    seconds since 1970: no file in the bundle is younger";
+  ~/.config/polecat/signing.key   your key, made at first use; its public half lies beside it
+  ~/.config/polecat/trusted.d     public keys that you trust; XDG_CONFIG_HOME moves both
+  /etc/polecat/trusted.d          public keys that all users trust
+  POLECAT_PASSPHRASE_FILE         holds the passphrase of an encrypted key
+  SOURCE_DATE_EPOCH               seconds since 1970: no file in the bundle is younger";
 
 const PACK_AFTER_HELP: &str = "\
-Everything after COMMAND belongs to the command, also what looks like an option of polecat. Arguments given when the bundle is run
+Everything after COMMAND belongs to the command, also what looks like an option of polecat. Arguments given when the bundle is run \
 follow these. Two packs of the same tree with the same key are the same file, byte for byte.
 
 Examples:
   polecat -o top.run / top
   polecat --include '/usr/lib/python3*/**' /srv/debian python3
   polecat --also sh --also less /srv/debian git
-  polecat -o tools.run --as gzip=gzip --as unzip=/usr/bin/unzip /srv/debian zip; ln -s tools.run gzip; ./gzip --help
+  polecat -o tools.run --as gzip=gzip --as unzip=/usr/bin/unzip /srv/debian zip
+  ln -s tools.run gzip; ./gzip --help
   polecat -s figlet.toml -o figlet.run /srv/debian figlet
   polecat -f tgz -o git.tgz /srv/debian git
   polecat --contain --env LANG=C.UTF-8 /srv/debian ./opt/server --port 8080";

@@ -8,7 +8,7 @@ use clap::Args;
 use super::isolation::RunOptions;
 
 const RUN_AFTER_HELP: &str = "\
-The command runs in namespaces of its own on the root file system, which stays as it is: what is written there is gone afterwards. A
+The command runs in namespaces of its own on the root file system, which stays as it is: what is written there is gone afterwards. A \
 bundle takes the same options, each with the prefix --polecat-. Everything after COMMAND belongs to the command.
 
 Examples:

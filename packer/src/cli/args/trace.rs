@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 const TRACE_AFTER_HELP: &str = "\
-The command runs in namespaces of its own on the root file system, which stays as it is: what is written there is gone afterwards.
+The command runs in namespaces of its own on the root file system, which stays as it is: what is written there is gone afterwards. \
 Home and current directory are shared, as when a bundle is run. Everything after COMMAND belongs to the command.
 
 Examples:
