@@ -119,12 +119,18 @@ impl Host {
 /// A command that starts a bundle on this rung, with a home of its own, as a user who can.
 fn forced(rung: &str, bundle: &Bundle, home: &Path) -> Command {
     let mut command = Place::UserFuse.command_of(NOBODY, &[], bundle.path());
+    // Over the rung that the place's variable names.
     command
-        .env("POLECAT_MOUNT", rung)
+        .arg(on(rung))
         .env("HOME", home)
         .env("TERM", "xterm")
         .current_dir(bundle.work());
     command
+}
+
+/// The option that takes a rung alone.
+fn on(rung: &str) -> String {
+    format!("--polecat-mount={rung}")
 }
 
 /// Nothing at all is left in a home.

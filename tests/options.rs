@@ -205,6 +205,8 @@ fn a_directory_runs_with_them_too() {
         "A=b",
         "--workdir",
         "/bin",
+        // A directory is mounted in one way.
+        "--mount=disk",
         "--contain",
     ];
     let ended = polecat.run(options.into_iter().chain([root, "sh", "-c", LOOK, "sh", "--contain"]));

@@ -6,7 +6,8 @@ use std::fmt;
 use crate::ladder::Rung;
 use crate::options;
 
-/// Takes one rung of the ladder alone: `loop`, `fuse`, `unpack`, `fusermount` or `disk`.
+/// Takes one rung of the ladder alone, of those with a root of their own: `loop`, `fuse` or `unpack`. The others are for the
+/// option `mount` to name: no variable takes isolation away.
 pub const MOUNT: &str = "POLECAT_MOUNT";
 /// `1`: closed box, as if the bundle had been packed with `--contain`.
 pub const CONTAIN: &str = "POLECAT_CONTAIN";
@@ -24,7 +25,7 @@ pub const VARIABLES: [&str; 5] = [MOUNT, CONTAIN, DEBUG, MISSES, KEEP];
 /// What the caller asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Control {
-    /// The only rung that may be used.
+    /// The only rung that may be used, unless the option `mount` names one.
     pub mount: Option<Rung>,
     /// Share nothing of the host's files and environment. The bundle may ask for it too; it cannot be taken back.
     pub contain: bool,
@@ -55,10 +56,10 @@ impl Control {
 
 fn rung(value: &OsStr) -> Result<Rung, ControlError> {
     let known = value.to_str().and_then(Rung::from_name);
-    known.ok_or_else(|| ControlError {
+    known.filter(|rung| rung.has_own_root()).ok_or_else(|| ControlError {
         variable: MOUNT,
         value: value.to_owned(),
-        expected: "loop, fuse, unpack, fusermount or disk",
+        expected: "loop, fuse or unpack",
     })
 }
 
@@ -97,7 +98,11 @@ impl ControlError {
     /// What to try.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        Some(format!("unset {}, or set it to {}", self.variable, self.expected))
+        let known = self.value.to_str().and_then(Rung::from_name);
+        Some(match known.filter(|_| self.variable == MOUNT) {
+            Some(rung) => format!("the option --polecat-mount={rung}: no variable takes isolation away"),
+            None => format!("unset {}, or set it to {}", self.variable, self.expected),
+        })
     }
 }
 
@@ -193,6 +198,17 @@ mod tests {
             let error = read(&[(name, value)]).unwrap_err();
             assert_eq!((error.variable, error.value.to_str()), (name, Some(value)));
             assert!(error.hint().is_some_and(|hint| hint.contains(name)));
+        }
+    }
+
+    #[test]
+    fn no_variable_takes_isolation_away() {
+        for value in ["fusermount", "disk"] {
+            let error = read(&[("POLECAT_MOUNT", value)]).unwrap_err();
+            let told = format!("POLECAT_MOUNT={value}: expected loop, fuse or unpack");
+            assert_eq!(error.to_string(), told);
+            let option = format!("--polecat-mount={value}");
+            assert!(error.hint().is_some_and(|hint| hint.contains(&option)), "{:?}", error.hint());
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::cgroup::CgroupError;
 use crate::confine::seccomp::{LoadError, SeccompError};
 use crate::exit;
 use crate::host::HostError;
+use crate::ladder::Rung;
 use crate::limits;
 use crate::options::OptionFault;
 use crate::persist::PersistError;
@@ -45,8 +46,13 @@ pub enum Error {
     Cgroup(CgroupError),
     /// The namespaces could not be made.
     Clone(CloneError),
-    /// The only rung that is wanted has no root of its own, and that is wanted too: by what.
-    Strict(&'static str),
+    /// The only rung that is wanted has no root of its own, and that is wanted too.
+    Strict {
+        /// The rung.
+        rung: Rung,
+        /// The option that wants a root of its own.
+        asks: &'static str,
+    },
     /// Init, the app's process or the image server failed.
     Elsewhere(Failure),
     /// execve(2) refused the program.
@@ -114,7 +120,7 @@ impl Error {
                 present: true,
                 ..
             } => Some("have it packed with that, by --include: `polecat plan` shows what is taken along".into()),
-            Self::Strict(_) => Some("unset POLECAT_MOUNT".into()),
+            Self::Strict { .. } => Some("leave one of the two away".into()),
             Self::ServerEnded(_) => Some("set POLECAT_MOUNT=unpack, which needs no server".into()),
             Self::Monitor { errno, .. } => limits::hint_of_fork(*errno).map(str::to_owned),
             Self::PidFileTaken(_) => Some("another file, or end the run whose process id is in it".into()),
@@ -169,7 +175,9 @@ impl fmt::Display for Error {
             Self::Persist(error) => error.fmt(f),
             Self::Cgroup(error) => error.fmt(f),
             Self::Clone(error) => error.fmt(f),
-            Self::Strict(asks) => write!(f, "a rung without a root of its own is refused: {asks} needs one"),
+            Self::Strict { rung, asks } => {
+                write!(f, "mount={rung}: a rung without a root of its own is refused: {asks} needs one")
+            }
             Self::Elsewhere(failure) => failure.message.display().fmt(f),
             Self::NotExecuted {
                 path,

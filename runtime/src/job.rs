@@ -77,6 +77,7 @@ impl Job {
         options.keep = control.keep.or(options.keep);
         let packed = packed_filter(isolation, options.seccomp.take())?;
         options.extend(&control.options)?;
+        options.mount = options.mount.or(control.mount);
         let filter = match &options.seccomp {
             None => packed,
             Some(FilterChoice::Default) => Filter::Default,
@@ -160,15 +161,19 @@ fn packed_filter(isolation: &Isolation, word: Option<FilterChoice>) -> Result<Fi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ladder::Rung;
     use bundle::manifest::Seccomp;
 
-    fn job(packed: (bool, &[&str]), asked: (bool, &[&str])) -> Result<Job, Error> {
-        let process = Process {
+    fn process() -> Process {
+        Process {
             path: "/x".into(),
             args: vec!["x".into()],
             env: Vec::new(),
             cwd: None,
-        };
+        }
+    }
+
+    fn job(packed: (bool, &[&str]), asked: (bool, &[&str])) -> Result<Job, Error> {
         let control = Control {
             contain: asked.0,
             options: asked.1.iter().map(OsString::from).collect(),
@@ -180,7 +185,7 @@ mod tests {
             seccomp: None,
         };
         let source = Source::Directory("/".into());
-        Job::new(source, process, &isolation, vec!["y".into()], control)
+        Job::new(source, process(), &isolation, vec!["y".into()], control)
     }
 
     #[test]
@@ -207,6 +212,25 @@ mod tests {
     }
 
     #[test]
+    fn the_option_beats_the_variable() {
+        for (variable, option, taken) in [
+            (None, None, None),
+            (Some(Rung::Fuse), None, Some(Rung::Fuse)),
+            (None, Some("mount=disk"), Some(Rung::Disk)),
+            (Some(Rung::Fuse), Some("mount=fusermount"), Some(Rung::Fusermount)),
+        ] {
+            let control = Control {
+                mount: variable,
+                options: option.map(OsString::from).into_iter().collect(),
+                ..Control::default()
+            };
+            let source = Source::Directory("/".into());
+            let job = Job::new(source, process(), &Isolation::default(), Vec::new(), control).unwrap();
+            assert_eq!(job.options.mount, taken, "{variable:?} {option:?}");
+        }
+    }
+
+    #[test]
     fn a_log_is_for_the_background() {
         assert!(job((false, &[]), (false, &["log=x"])).is_err());
         assert!(job((false, &[]), (false, &["log=x", "background"])).is_ok());
@@ -216,7 +240,7 @@ mod tests {
     fn a_packed_option_that_is_none_stops_the_start() {
         assert!(job((false, &["telepathy"]), (false, &[])).is_err());
         // A file of the host's is the caller's to name.
-        for word in ["background", "log=/x", "pid-file=/x", "env=A=b"] {
+        for word in ["background", "log=/x", "pid-file=/x", "env=A=b", "mount=disk"] {
             let fault = job((false, &[word]), (false, &[])).unwrap_err();
             assert!(
                 matches!(fault, Error::Option(OptionFault::Callers { .. })),
@@ -241,14 +265,8 @@ mod tests {
                 seccomp: packed,
                 ..Isolation::default()
             };
-            let process = Process {
-                path: "/x".into(),
-                args: vec!["x".into()],
-                env: Vec::new(),
-                cwd: None,
-            };
             let source = Source::Directory("/".into());
-            Job::new(source, process, &isolation, Vec::new(), control).map(|job| job.filter)
+            Job::new(source, process(), &isolation, Vec::new(), control).map(|job| job.filter)
         };
         assert_eq!(filter(&[], None, &[]).unwrap(), Filter::Default);
         assert_eq!(filter(&["seccomp=none"], None, &[]).unwrap(), Filter::Off);

@@ -51,13 +51,13 @@ impl Rung {
     /// All that a bundle may be started on, the best first.
     pub const ALL: [Self; 5] = [Self::Loop, Self::Fuse, Self::Unpack, Self::Fusermount, Self::Disk];
 
-    /// The rung that `POLECAT_MOUNT` calls `name`.
+    /// The rung that the option `mount` calls `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rung| rung.name() == name)
     }
 
-    /// What it is called in messages and in `POLECAT_MOUNT`.
+    /// What it is called in messages and options.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -93,12 +93,17 @@ impl Planned {
         let rungs = ladder::choose(Situation {
             privileged: host.privileged,
             image,
-            forced: job.control.mount,
+            forced: options.mount,
             persists: options.persist.is_some(),
             strict: asks.is_some(),
         });
         let way = match rungs.first() {
-            None => return Err(Error::Strict(asks.unwrap_or_default())),
+            None => {
+                return Err(Error::Strict {
+                    rung: options.mount.unwrap_or(Rung::Disk),
+                    asks: asks.unwrap_or_default(),
+                });
+            }
             Some(rung) if rung.has_own_root() => Way::OwnRoot,
             Some(_) => Way::HostsRoot,
         };
@@ -143,7 +148,7 @@ impl Planned {
         let seconds = self.job.options.keep;
         // A small image is unpacked in less time than a layer over a mount takes.
         let at_once = self.rungs.first() == Some(&Rung::Unpack);
-        if self.job.control.mount.is_some() || seconds == Some(0) || at_once {
+        if self.job.options.mount.is_some() || seconds == Some(0) || at_once {
             return None;
         }
         Some(Wish {

@@ -21,7 +21,7 @@ const MARK: &str = "54322";
 fn started(bundle: &Bundle, rung: &str, home: &Path) -> Command {
     let mut command = Place::RootFuse.command(bundle.path());
     command
-        .env("POLECAT_MOUNT", rung)
+        .arg(crate::on(rung))
         .env("HOME", home)
         .current_dir(bundle.work());
     command

@@ -2,9 +2,9 @@
 
 use support::exec::{self, Ended};
 use support::requirement::skip;
-use support::{Bundle, Need, Scratch};
+use support::{Bundle, Need, Place, Scratch};
 
-use crate::{CALLERS, Caller, Host, NO_USER_NAMESPACES, assert_empty, forced, shell};
+use crate::{CALLERS, Caller, Host, NO_USER_NAMESPACES, assert_empty, forced, on, shell};
 
 const INSIDE: [&str; 2] = ["-c", "echo inside; exit 7"];
 
@@ -93,7 +93,7 @@ fn started_behind(host: Host, bundle: &Bundle) -> Ended {
     let home = scratch.home();
     let deny = crate::deny();
     let prefix = [deny.to_str().expect("text"), host.errno, host.calls];
-    let mut command = support::Place::UserUnpack.command_behind(&prefix, bundle.path());
+    let mut command = Place::UserUnpack.command_behind(&prefix, bundle.path());
     command.env_remove("POLECAT_MOUNT").env("POLECAT_DEBUG", "1");
     command.env("HOME", &home).current_dir(bundle.work());
     let ended = exec::run(command.args(INSIDE)).exits(7);
@@ -150,8 +150,8 @@ fn strict_refuses_and_says_what_was_tried() {
         ("--polecat-persist=kept", "persist"),
     ] {
         let mut command = NO_USER_NAMESPACES.start(Caller::User, &bundle, &bundle.home());
-        let ended = exec::run(command.env("POLECAT_MOUNT", "disk").arg(option)).exits(125);
-        let told = format!("a rung without a root of its own is refused: {name} needs one");
+        let ended = exec::run(command.arg(on("disk")).arg(option)).exits(125);
+        let told = format!("mount=disk: a rung without a root of its own is refused: {name} needs one");
         assert!(ended.err().contains(&told), "{ended}");
     }
 }
@@ -167,6 +167,49 @@ fn a_strict_bundle_stays_strict_unless_its_caller_says_otherwise() {
     assert_eq!(strict.out(), "", "{strict}");
     let lenient = started(NO_USER_NAMESPACES, Caller::User, &bundle, &["--polecat-strict=no"]).exits(7);
     assert_eq!(lenient.out(), "inside\n", "{lenient}");
+}
+
+/// What takes the program's own root away is the caller's to say at this start, and not what an environment was left with.
+#[test]
+fn no_variable_and_no_packer_takes_the_root_away() {
+    let Some(bundle) = shell() else { return };
+    for rung in ["fusermount", "disk"] {
+        let scratch = Scratch::new();
+        let home = scratch.home();
+        let mut command = NO_USER_NAMESPACES.start(Caller::User, &bundle, &home);
+        let ended = exec::run(command.env("POLECAT_MOUNT", rung).args(INSIDE)).exits(125);
+        assert_eq!(ended.out(), "", "{ended}");
+        let told = format!("POLECAT_MOUNT={rung}: expected loop, fuse or unpack (try: the option {}", on(rung));
+        assert!(ended.err().contains(&told), "{ended}");
+        // Over a variable that cannot be had here.
+        let mut command = NO_USER_NAMESPACES.start(Caller::UserWithoutFuse, &bundle, &home);
+        command.env("POLECAT_MOUNT", "unpack");
+        let _refused = exec::run(command.args(INSIDE)).exits(125);
+        let mut command = NO_USER_NAMESPACES.start(Caller::UserWithoutFuse, &bundle, &home);
+        command.env("POLECAT_MOUNT", "unpack").arg(on("disk"));
+        let ended = exec::run(command.args(INSIDE)).exits(7);
+        assert!(ended.err().contains("debug: disk: holds\n"), "{ended}");
+        assert_empty(&home);
+    }
+    let scratch = Scratch::new();
+    let (root, output) = (support::roots::busybox(&scratch), scratch.join("x.run"));
+    let polecat = support::Polecat::new(&scratch);
+    let words = ["pack", "--mount=disk", "-o"].map(std::ffi::OsStr::new);
+    let files = [output.as_os_str(), root.as_os_str(), "/bin/sh".as_ref()];
+    let ended = polecat.run(words.into_iter().chain(files)).exits(2);
+    assert!(ended.err().contains("--mount"), "{ended}");
+    assert!(!output.exists());
+}
+
+#[test]
+fn the_doctor_says_where_a_start_with_the_option_would_be() {
+    let Some(bundle) = shell() else { return };
+    let scratch = Scratch::new();
+    let home = scratch.home();
+    let mut command = NO_USER_NAMESPACES.start(Caller::User, &bundle, &home);
+    let ended = exec::run(command.arg(on("disk")).args(["--polecat-doctor", "--json"])).success();
+    assert_eq!(ended.json()["taken"], "disk", "{ended}");
+    assert_empty(&home);
 }
 
 #[test]
@@ -187,4 +230,13 @@ fn any_rung_can_be_forced() {
         );
         assert_empty(&home);
     }
+    for place in Place::there(&Place::ALL, &[]) {
+        let mut command = bundle.start(place);
+        command.env("POLECAT_MOUNT", "loop").env("POLECAT_DEBUG", "1");
+        let ended = exec::run(command.args(["--polecat-mount", place.rung()]).args(INSIDE)).exits(7);
+        let told = format!("debug: {}: holds\n", place.rung());
+        assert!(ended.err().contains(&told), "{place}: {ended}");
+    }
+    let ended = exec::run(bundle.start(Place::RootUnpack).arg(on("directory"))).exits(125);
+    assert!(ended.err().contains("mount=directory: expected loop, fuse"), "{ended}");
 }

@@ -15,7 +15,7 @@ use support::requirement::skip;
 use support::wait::until;
 use support::{Bundle, Need, Scratch, exec};
 
-use crate::{NEEDS, NOBODY, assert_empty, forced, shell};
+use crate::{NEEDS, NOBODY, assert_empty, forced, on, shell};
 
 static PYTHON: Shared = Shared::new(|| {
     let library = [
@@ -65,8 +65,8 @@ fn a_service_manager_speaks_to_the_program_and_hears_it() {
         let manager = Manager::at(&path);
         let mut command = Place::UserFuse.command_of(NOBODY, &["sh", "-c", line, "sh"], bundle.path());
         command
+            .arg(on(rung))
             .args(["-c", program])
-            .env("POLECAT_MOUNT", rung)
             .env("HOME", &home)
             .env("NOTIFY_SOCKET", &path)
             .env("WATCHDOG_USEC", "9")
@@ -219,7 +219,7 @@ fn children_of_the_caller_are_not_its_own() {
         let line = "POLECAT_TEST_LADDER=$MARK sleep 1000 >/dev/null 2>&1 & exec \"$@\" -c 'kill -9 $PPID; sleep 1000'";
         let mut command = Place::UserFuse.command_of(NOBODY, &["sh", "-c", line, "sh"], bundle.path());
         command
-            .env("POLECAT_MOUNT", rung)
+            .arg(on(rung))
             .env("HOME", &home)
             .env("MARK", &mark)
             .current_dir(bundle.work());

@@ -79,7 +79,7 @@ impl Report {
 /// A trial cannot be made at all.
 pub fn examine(verified: &Verified, control: &Control, file: &Path) -> Result<Report, Error> {
     let facts = Facts::take();
-    let taken = attempt(verified, control, control.mount)?.ok();
+    let taken = attempt(verified, control, None)?.ok();
     let mut rungs = Vec::new();
     for rung in Rung::ALL {
         let failure = attempt(verified, control, Some(rung))?.err();
@@ -105,7 +105,7 @@ pub fn examine(verified: &Verified, control: &Control, file: &Path) -> Result<Re
     Ok(report)
 }
 
-/// The rung that holds, or why none does. In a process of its own, for a run takes its process over.
+/// The rung that holds, or why none does: `rung` alone, or what a start would take. In a process of its own, for a run takes its process over.
 fn attempt(verified: &Verified, control: &Control, rung: Option<Rung>) -> Result<Result<Rung, Failure>, Error> {
     let failed = |step| move |errno| Error::Monitor { step, errno };
     let (told, tells) = pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe for a trial"))?;
@@ -128,7 +128,6 @@ fn attempt(verified: &Verified, control: &Control, rung: Option<Rung>) -> Result
 /// A run that ends before the program begins. Tells the rung, or what failed.
 fn run(verified: &Verified, control: &Control, rung: Option<Rung>, tells: OwnedFd) -> u8 {
     let control = Control {
-        mount: rung,
         debug: false,
         ..control.clone()
     };
@@ -141,6 +140,7 @@ fn run(verified: &Verified, control: &Control, rung: Option<Rung>, tells: OwnedF
         // It is over before anybody could watch over it, and nothing is to be said or kept.
         job.options.supervision = Supervision::default();
         job.options.keep = Some(0);
+        job.options.mount = rung.or(job.options.mount);
         // A layer is made by whoever uses it first. That it takes a root of its own stays true.
         job.options.strict |= job.options.persist.take().is_some();
         (job.options.status, job.options.status_fd) = (false, None);

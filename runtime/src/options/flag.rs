@@ -88,6 +88,14 @@ pub const FLAGS: &[Flag] = &[
         set: |options, text| value::switch(text).map(|on| options.strict = on),
     },
     Flag {
+        name: "mount",
+        value: Some("RUNG"),
+        help: "Take one way alone: loop, fuse, unpack, or without a root of its own: fusermount, disk",
+        // The caller knows the host.
+        packed: false,
+        set: |options, text| value::rung(text).map(|rung| options.mount = Some(rung)),
+    },
+    Flag {
         name: "hostname",
         value: Some("NAME"),
         help: "Give the host this name inside",

@@ -2,7 +2,7 @@
 //! the caller adds. Both are the same words, `NAME` or `NAME=VALUE`, read by the same table, [`FLAGS`].
 //!
 //! The manifest's come first, so the caller's word is the last one: it may widen what was packed, as the caller is the one who is
-//! protected, but only by saying so. No variable of the environment can, but that which picks a [rung](crate::ladder), unless `strict`.
+//! protected, but only by saying so. No variable of the environment can.
 
 mod bind;
 mod confinement;
@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use crate::confine::capability_set::CapabilityChange;
 use crate::confine::status::Layer;
+use crate::ladder::Rung;
 pub use bind::{BindOption, can_be_target};
 pub(crate) use confinement::resource_name;
 pub use confinement::{FilterChoice, Rlimit};
@@ -46,6 +47,8 @@ pub struct Options {
     pub contain: bool,
     /// Only rungs of the [ladder](crate::ladder) with a root of their own.
     pub strict: bool,
+    /// The only rung that may be used.
+    pub mount: Option<Rung>,
     /// What of the caller's session is shared.
     pub shares: Shares,
     /// Parts of the host, the later over the earlier.

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::Options;
 use super::flag::Expected;
+use crate::ladder::Rung;
 
 /// What a switch is that stands alone.
 pub(super) const ON: &str = "yes";
@@ -22,6 +23,12 @@ pub(super) fn switch(text: &OsStr) -> Result<bool, Expected> {
         Some("no") => Ok(false),
         _ => Err("yes or no"),
     }
+}
+
+/// A rung of the ladder that a bundle may be started on.
+pub(super) fn rung(text: &OsStr) -> Result<Rung, Expected> {
+    let known = text.to_str().and_then(Rung::from_name);
+    known.ok_or("loop, fuse, unpack, fusermount or disk")
 }
 
 /// A number of seconds.
