@@ -7,6 +7,8 @@
 mod doctor;
 #[path = "ladder/kills.rs"]
 mod kills;
+#[path = "ladder/libraries.rs"]
+mod libraries;
 #[path = "ladder/places.rs"]
 mod places;
 #[path = "ladder/programs.rs"]

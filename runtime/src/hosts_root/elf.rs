@@ -2,12 +2,12 @@
 //! libraries, elf(5). Of this machine's byte order: another one could not be executed.
 
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
 
 const PT_LOAD: u64 = 1;
 const PT_DYNAMIC: u64 = 2;
 const PT_INTERP: u64 = 3;
+const DT_NEEDED: u64 = 1;
 const DT_STRTAB: u64 = 5;
 const DT_RPATH: u64 = 15;
 const DT_RUNPATH: u64 = 29;
@@ -24,6 +24,8 @@ pub(super) struct Facts {
     pub(super) interpreter: Option<Vec<u8>>,
     /// RPATH or RUNPATH, with its colons.
     pub(super) search_path: Vec<u8>,
+    /// Libraries.
+    pub(super) needed: Vec<Vec<u8>>,
 }
 
 /// A part of the file that is mapped.
@@ -34,11 +36,12 @@ struct Segment {
     length: u64,
 }
 
-/// Reads `file`; none where it is no executable of this kind.
-pub(super) fn read(file: &File) -> io::Result<Option<Facts>> {
+/// Reads `file`; none where it is no executable of this kind, or is cut off, of which the kernel says what it thinks.
+pub(super) fn read(file: &File) -> Option<Facts> {
     let mut identity = [0; 16];
-    if file.read_exact_at(&mut identity, 0).is_err() || !identity.starts_with(b"\x7fELF") {
-        return Ok(None);
+    file.read_exact_at(&mut identity, 0).ok()?;
+    if !identity.starts_with(b"\x7fELF") {
+        return None;
     }
     let wide = identity[4] == 2;
     let reader = Reader { file, wide };
@@ -62,9 +65,9 @@ pub(super) fn read(file: &File) -> io::Result<Option<Facts>> {
         }
     }
     if let Some(dynamic) = dynamic {
-        facts.search_path = reader.search_path(dynamic, &loaded)?;
+        reader.names(dynamic, &loaded, &mut facts)?;
     }
-    Ok(Some(facts))
+    Some(facts)
 }
 
 struct Reader<'a> {
@@ -76,26 +79,27 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// A number of this many bytes.
     #[inline(never)]
-    fn number(&self, at: u64, length: usize) -> io::Result<u64> {
+    fn number(&self, at: u64, length: usize) -> Option<u64> {
         let mut bytes = [0; 8];
         let start = if cfg!(target_endian = "big") {
             bytes.len() - length
         } else {
             0
         };
-        self.file.read_exact_at(&mut bytes[start..start + length], at)?;
-        Ok(u64::from_ne_bytes(bytes))
+        self.file.read_exact_at(&mut bytes[start..start + length], at).ok()?;
+        Some(u64::from_ne_bytes(bytes))
     }
 
     /// An address or a length.
-    fn word(&self, at: u64) -> io::Result<u64> {
+    #[inline(never)]
+    fn word(&self, at: u64) -> Option<u64> {
         self.number(at, if self.wide { 8 } else { 4 })
     }
 
-    fn segment(&self, header: u64) -> io::Result<Segment> {
+    fn segment(&self, header: u64) -> Option<Segment> {
         let [offset, address, length] = if self.wide { [8, 16, 32] } else { [4, 8, 16] };
         let field = |at| self.word(header.saturating_add(at));
-        Ok(Segment {
+        Some(Segment {
             offset: field(offset)?,
             address: field(address)?,
             length: field(length)?,
@@ -103,23 +107,26 @@ impl Reader<'_> {
     }
 
     /// Up to the first NUL byte.
-    fn text(&self, at: u64, length: u64) -> io::Result<Vec<u8>> {
+    #[inline(never)]
+    fn text(&self, at: u64, length: u64) -> Option<Vec<u8>> {
         // At most 4096, so it fits.
         let mut bytes = vec![0; usize::try_from(length.min(LONGEST)).unwrap_or_default()];
-        let read = self.file.read_at(&mut bytes, at)?;
+        let read = self.file.read_at(&mut bytes, at).ok()?;
         bytes.truncate(read);
         let end = bytes.iter().position(|&byte| byte == 0);
         bytes.truncate(end.unwrap_or(bytes.len()));
-        Ok(bytes)
+        Some(bytes)
     }
 
-    fn search_path(&self, dynamic: Segment, loaded: &[Segment]) -> io::Result<Vec<u8>> {
+    /// What the dynamic section names.
+    fn names(&self, dynamic: Segment, loaded: &[Segment], facts: &mut Facts) -> Option<()> {
         let size = if self.wide { 8 } else { 4 };
-        let (mut strings, mut path) = (None, None);
+        let (mut strings, mut path, mut needed) = (None, None, Vec::new());
         for number in 0..(dynamic.length / (2 * size)).min(MOST_ENTRIES) {
             let at = dynamic.offset.saturating_add(number * 2 * size);
             match (self.word(at)?, self.word(at.saturating_add(size))?) {
                 (0, _) => break,
+                (DT_NEEDED, offset) => needed.push(offset),
                 (DT_STRTAB, address) => strings = Some(address),
                 (DT_RUNPATH, offset) => path = Some(offset),
                 // Where there are both, this one means nothing.
@@ -127,30 +134,34 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        let Some((strings, path)) = strings.zip(path) else {
-            return Ok(Vec::new());
+        let Some(strings) = strings else {
+            return Some(());
         };
         let holds = |segment: &&Segment| {
             strings
                 .checked_sub(segment.address)
                 .is_some_and(|at| at < segment.length)
         };
-        match loaded.iter().find(holds) {
-            Some(segment) => {
-                let start = segment.offset.saturating_add(strings - segment.address);
-                self.text(start.saturating_add(path), LONGEST)
-            }
-            None => Ok(Vec::new()),
+        let Some(segment) = loaded.iter().find(holds) else {
+            return Some(());
+        };
+        let start = segment.offset.saturating_add(strings - segment.address);
+        if let Some(path) = path {
+            facts.search_path = self.text(start.saturating_add(path), LONGEST)?;
         }
+        for name in needed {
+            facts.needed.push(self.text(start.saturating_add(name), LONGEST)?);
+        }
+        Some(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::io::{self, Write};
 
-    fn of(bytes: &[u8]) -> io::Result<Option<Facts>> {
+    fn of(bytes: &[u8]) -> Option<Facts> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         read(&file)
@@ -159,21 +170,21 @@ mod tests {
     #[test]
     fn what_is_none_and_what_is_cut_off() {
         for bytes in [&b""[..], b"\x7fEL", b"#!/bin/sh\n", &[0; 64]] {
-            assert_eq!(of(bytes).unwrap(), None);
+            assert_eq!(of(bytes), None);
         }
         let mut header = vec![0xff; 64];
         header[..16].copy_from_slice(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
-        assert!(of(&header).is_err(), "headers far behind the end");
+        assert_eq!(of(&header), None, "headers far behind the end");
         header[4] = 1;
-        assert!(of(&header).is_err());
+        assert_eq!(of(&header), None);
         header.truncate(20);
-        assert!(of(&header).is_err());
+        assert_eq!(of(&header), None);
     }
 
     #[test]
     fn this_test_has_what_it_says() {
         let own = File::open("/proc/self/exe").unwrap();
-        let facts = read(&own).unwrap().unwrap();
+        let facts = read(&own).unwrap();
         let mut text = Vec::new();
         io::Read::read_to_end(&mut File::open("/proc/self/exe").unwrap(), &mut text).unwrap();
         if let Some(interpreter) = facts.interpreter {
@@ -212,20 +223,27 @@ mod tests {
 
     #[test]
     fn run_paths() {
-        let strings = b"\0/opt/a:/opt/b\0/old\0";
+        let strings = b"\0/opt/a:/opt/b\0/old\0libx.so\0";
         for (entries, expected) in [
             (&[(DT_STRTAB, 0), (DT_RUNPATH, 1)][..], &b"/opt/a:/opt/b"[..]),
             (&[(DT_RPATH, 15), (DT_STRTAB, 0)], b"/old"),
             (&[(DT_RPATH, 15), (DT_RUNPATH, 1), (DT_STRTAB, 0)], b"/opt/a:/opt/b"),
             (&[(DT_RUNPATH, 1), (DT_RPATH, 15), (DT_STRTAB, 0)], b"/opt/a:/opt/b"),
             (&[(0, 0), (DT_STRTAB, 0), (DT_RUNPATH, 1)], b""),
+            (
+                &[(DT_STRTAB, 0), (DT_NEEDED, 20), (DT_RPATH, 15), (DT_NEEDED, 1)],
+                b"/old",
+            ),
             (&[(DT_STRTAB, 0)], b""),
             (&[(DT_RUNPATH, 1)], b""),
             (&[(DT_STRTAB, 0), (DT_RUNPATH, 1 << 40)], b""),
         ] {
-            let facts = of(&with_dynamic(entries, strings)).unwrap().unwrap();
+            let facts = of(&with_dynamic(entries, strings)).unwrap();
             assert_eq!(facts.search_path, expected, "{entries:?}");
             assert_eq!(facts.interpreter, None);
+            let needed = entries.iter().any(|(tag, _)| *tag == DT_NEEDED);
+            let names = [b"libx.so".to_vec(), b"/opt/a:/opt/b".to_vec()];
+            assert_eq!(facts.needed, if needed { &names[..] } else { &[] });
         }
     }
 }

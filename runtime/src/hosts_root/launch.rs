@@ -65,17 +65,15 @@ impl Tree<'_> {
 
     fn start(self, program: &Path, mut arguments: Vec<OsString>, scripts: usize) -> Result<Launch, LaunchError> {
         let (path, file) = self.open(program)?;
-        if let Some(facts) = elf::read(&file).map_err(|error| LaunchError::new(program, &error))? {
+        if let Some(facts) = elf::read(&file) {
             if let Some(first) = arguments.first_mut() {
                 *first = self.called(program, first);
             }
             return match &facts.interpreter {
-                Some(loader) => self.through(
-                    Path::new(OsStr::from_bytes(loader)),
-                    &facts.search_path,
-                    path,
-                    arguments,
-                ),
+                Some(loader) => {
+                    let loader = PathBuf::from(OsStr::from_bytes(loader));
+                    self.through(&loader, facts, path, arguments)
+                }
                 None => Ok(Launch { path, arguments }),
             };
         }
@@ -117,7 +115,7 @@ impl Tree<'_> {
     fn through(
         self,
         loader: &Path,
-        search_path: &[u8],
+        facts: elf::Facts,
         path: PathBuf,
         mut arguments: Vec<OsString>,
     ) -> Result<Launch, LaunchError> {
@@ -129,8 +127,14 @@ impl Tree<'_> {
         if contains(&text, "--inhibit-cache") {
             words.push("--inhibit-cache".into());
         }
+        let search = self.search(loader, &found, &path, facts);
+        // musl's looks last at what objects name.
+        if let Some(inhibited) = search.inhibited.filter(|_| contains(&text, "--inhibit-rpath")) {
+            words.push("--inhibit-rpath".into());
+            words.push(inhibited);
+        }
         words.push("--library-path".into());
-        words.push(self.library_path(loader, &found, search_path));
+        words.push(search.path);
         let called = name(&mut arguments, path.into_os_string());
         // What musl's looks for is in its text without the hyphens.
         if contains(&text, "argv0") {

@@ -1,74 +1,284 @@
 //! Where a program of a tree finds its libraries: what the loader would find by itself if the tree were the root, ld.so(8).
+//!
+//! What an object names in `DT_RPATH` glibc's loader looks at before all that it is told, and a directory that is named by its
+//! absolute path is the host's. So the loader is told which objects not to heed, and the tree's directories of these names.
 
+use std::env::consts::ARCH;
 use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::elf::{self, Facts};
 use super::launch::Tree;
 use crate::host::read_short;
 
 /// Where libraries are if nobody says it.
 const LIB: [&str; 5] = ["lib", "lib64", "usr/lib", "usr/lib64", "usr/local/lib"];
 
+/// Directories of `glibc-hwcaps` that a loader may prefer: no other machine that bundles are made for has any.
+const LEVELS: [&str; 3] = ["x86-64-v4", "x86-64-v3", "x86-64-v2"];
+
+/// What the loader is told.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Search {
+    /// Directories, with colons.
+    pub(super) path: OsString,
+    /// Objects that lead to the host's libraries, with colons, as the loader calls them: the program by no name, and first.
+    pub(super) inhibited: Option<OsString>,
+}
+
 impl Tree<'_> {
-    /// The directories of the tree that have libraries: the executable's own, those of the loader's path file or cache, the loader's,
-    /// and the usual ones.
-    pub(super) fn library_path(self, loader: &Path, found: &Path, search_path: &[u8]) -> OsString {
-        let mut path = LibraryPath {
-            tree: self,
-            found: Vec::new(),
-        };
-        path.add_all(search_path, false);
+    /// The directories of the tree that have libraries: those that the program and its libraries name, those of the loader's path file
+    /// or cache, the loader's, and the usual ones.
+    pub(super) fn search(self, loader: &Path, found: &Path, program: &Path, facts: Facts) -> Search {
+        let mut usual = Directories(Vec::new());
         // musl's: a list.
         let stem = loader.file_name().unwrap_or_default().as_bytes();
         let stem = stem.split(|&byte| byte == b'.').next().unwrap_or_default();
         let list = [b"etc/", stem, b".path"].concat();
-        path.add_all(&self.contents(Path::new(OsStr::from_bytes(&list))), false);
+        usual.add_all(self, &self.contents(Path::new(OsStr::from_bytes(&list))), false);
         // glibc's: a table of files, each with a NUL byte behind it.
-        path.add_all(&self.contents(Path::new("etc/ld.so.cache")), true);
+        usual.add_all(self, &self.contents(Path::new("etc/ld.so.cache")), true);
         for file in [loader, found.strip_prefix(self.0).unwrap_or(found)] {
             let directory = file.parent().unwrap_or(file);
-            path.add(directory);
-            path.add(&Path::new("usr").join(directory.strip_prefix("/").unwrap_or(directory)));
+            usual.add(self, directory);
+            usual.add(
+                self,
+                &Path::new("usr").join(directory.strip_prefix("/").unwrap_or(directory)),
+            );
         }
         for directory in LIB {
-            path.add(Path::new(directory));
+            usual.add(self, Path::new(directory));
         }
-        OsString::from_vec(path.found.join(&b':'))
+        let mut walk = Walk {
+            tree: self,
+            named: Directories(Vec::new()),
+            places: Vec::new(),
+            needed: Vec::new(),
+            inhibited: None,
+        };
+        walk.visit(program, b"", facts);
+        for directory in &usual.0 {
+            walk.look_in(directory.clone());
+        }
+        walk.walk();
+        let mut path = walk.named;
+        for directory in usual.0 {
+            path.push(directory);
+        }
+        let mut list = None;
+        for directory in &path.0 {
+            add(&mut list, directory.as_os_str().as_bytes());
+        }
+        Search {
+            path: list.unwrap_or_default(),
+            inhibited: walk.inhibited,
+        }
     }
 
     /// Nothing where there is none.
     fn contents(self, path: &Path) -> Vec<u8> {
         self.find(path).and_then(|found| read_short(&found)).unwrap_or_default()
     }
+
+    /// A path below the tree as the tree calls it.
+    fn inside(self, path: &Path) -> &Path {
+        path.strip_prefix(self.0).unwrap_or(path)
+    }
+
+    /// Whether `path`, below the tree, leads the kernel to where it leads in the tree, and not to the host's files by a link or `..`.
+    fn leads_to(self, path: &Path, found: Option<&Path>) -> bool {
+        fs::canonicalize(path).ok() == found.and_then(|found| fs::canonicalize(found).ok())
+    }
 }
 
-/// Directories of a tree, as the host's root calls them.
-struct LibraryPath<'a> {
-    tree: Tree<'a>,
-    found: Vec<Vec<u8>>,
-}
+/// Directories of a tree, each once, as the host's root calls them.
+struct Directories(Vec<PathBuf>);
 
-impl LibraryPath<'_> {
-    /// As the image calls it, links and all; one that leads out of the image leads to the host's.
-    fn add(&mut self, directory: &Path) {
-        let Ok(there) = self.tree.find(directory) else { return };
-        let name = there.as_os_str().as_bytes();
-        if there.is_dir() && !self.found.iter().any(|known| known == name) {
-            self.found.push(name.to_vec());
+impl Directories {
+    fn push(&mut self, directory: PathBuf) {
+        if !self.0.contains(&directory) {
+            self.0.push(directory);
+        }
+    }
+
+    /// As the image calls it, links and all.
+    fn add(&mut self, tree: Tree<'_>, directory: &Path) {
+        if let Ok(there) = tree.find(directory)
+            && there.is_dir()
+        {
+            self.push(there);
         }
     }
 
     /// All absolute paths of `list`, or the directories that these files are in.
-    fn add_all(&mut self, list: &[u8], files: bool) {
+    fn add_all(&mut self, tree: Tree<'_>, list: &[u8], files: bool) {
         for path in list.split(|byte| matches!(byte, b':' | b'\n' | 0)) {
             let path = Path::new(OsStr::from_bytes(path.trim_ascii()));
             let directory = if files { path.parent() } else { Some(path) };
             if let Some(directory) = directory.filter(|_| path.is_absolute()) {
-                self.add(directory);
+                self.add(tree, directory);
             }
         }
     }
+}
+
+/// Through the program and all that it needs.
+struct Walk<'a> {
+    tree: Tree<'a>,
+    /// Directories that objects name, which stand before the usual ones.
+    named: Directories,
+    /// Where the loader may look, by its own names, and how many of the needed libraries were looked for there.
+    places: Vec<(PathBuf, usize)>,
+    needed: Vec<Vec<u8>>,
+    inhibited: Option<OsString>,
+}
+
+impl Walk<'_> {
+    /// Every needed library in every place: which of them is taken is the loader's to find.
+    fn walk(&mut self) {
+        let mut index = 0;
+        while let Some((place, looked)) = self.places.get_mut(index) {
+            let Some(name) = self.needed.get(*looked) else {
+                index += 1;
+                continue;
+            };
+            *looked += 1;
+            let name = OsStr::from_bytes(name).to_owned();
+            let path = place.join(&name);
+            // What it says may lead back to earlier places.
+            if self.meet(&path, &name) {
+                index = 0;
+            }
+        }
+    }
+
+    /// Whether `path` is a library.
+    fn meet(&mut self, path: &Path, name: &OsStr) -> bool {
+        if fs::symlink_metadata(path).is_err() {
+            return false;
+        }
+        let Ok(found) = self.tree.find(self.tree.inside(path)) else {
+            return false;
+        };
+        if !self.tree.leads_to(path, Some(&found)) {
+            // The loader would follow the link to the host's, but for the one of the same name where the link leads in the tree.
+            let directory = found.parent().filter(|_| found.file_name() == Some(name));
+            if let Some(directory) = directory {
+                self.named.push(directory.to_owned());
+                self.look_in(directory.to_owned());
+            }
+            return directory.is_some();
+        }
+        match File::open(path).ok().and_then(|file| elf::read(&file)) {
+            Some(facts) => {
+                self.visit(path, path.as_os_str().as_bytes(), facts);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes what the object at `path` says, which the loader calls `name`.
+    #[inline(never)]
+    fn visit(&mut self, path: &Path, name: &[u8], mut facts: Facts) {
+        // `${ORIGIN}` is `$ORIGIN`.
+        facts.search_path.retain(|byte| !matches!(byte, b'{' | b'}'));
+        let origin = path.parent().unwrap_or(path).as_os_str().as_bytes();
+        let mut strays = false;
+        let mut directories = Vec::new();
+        let multiarch = [b"lib/", ARCH.as_bytes(), b"-linux-gnu"].concat();
+        let entries = |byte: &u8| *byte == b':';
+        for library in [&multiarch[..], b"lib64", b"lib"] {
+            for entry in facts
+                .search_path
+                .split(entries)
+                .filter(|_| !facts.search_path.is_empty())
+            {
+                let near = of_origin(entry);
+                let path = expanded(near.map_or(&[], |_| origin), near.unwrap_or(entry), library);
+                let found = self.tree.find(self.tree.inside(&path)).ok();
+                // A relative one means wherever the caller is.
+                strays |= near.is_none() || !self.tree.leads_to(&path, found.as_deref());
+                if near.is_some() || path.is_absolute() {
+                    directories.extend(found);
+                }
+                if near.is_some() {
+                    self.look_in(path);
+                }
+            }
+        }
+        if strays {
+            add(&mut self.inhibited, name);
+        }
+        // What the program names counts for all that it needs.
+        if strays || name.is_empty() {
+            for directory in directories {
+                if directory.is_dir() {
+                    self.named.push(directory.clone());
+                    self.look_in(directory);
+                }
+            }
+        }
+        for name in facts.needed {
+            if !name.contains(&b'/') && !self.needed.contains(&name) {
+                self.needed.push(name);
+            }
+        }
+    }
+
+    /// With what the loader prefers on some machines.
+    #[inline(never)]
+    fn look_in(&mut self, place: PathBuf) {
+        if self.places.iter().any(|(known, _)| *known == place) {
+            return;
+        }
+        let better = place.join("glibc-hwcaps");
+        if better.is_dir() {
+            for level in LEVELS {
+                self.places.push((better.join(level), 0));
+            }
+        }
+        self.places.push((place, 0));
+    }
+}
+
+/// Adds to a list with colons.
+#[inline(never)]
+fn add(list: &mut Option<OsString>, item: &[u8]) {
+    match list {
+        None => *list = Some(OsStr::from_bytes(item).to_owned()),
+        Some(list) => {
+            list.push(":");
+            list.push(OsStr::from_bytes(item));
+        }
+    }
+}
+
+/// What is behind `$ORIGIN`, the object's own directory, which only means something at the front.
+fn of_origin(entry: &[u8]) -> Option<&[u8]> {
+    let rest = entry.strip_prefix(b"$ORIGIN")?;
+    matches!(rest, [] | [b'/', ..]).then_some(rest)
+}
+
+/// `entry` behind `front`, with what its names stand for, ld.so(8).
+fn expanded(front: &[u8], entry: &[u8], library: &[u8]) -> PathBuf {
+    let machine = ARCH.as_bytes();
+    let names: [(&[u8], &[u8]); 2] = [(b"$LIB", library), (b"$PLATFORM", machine)];
+    let mut path = front.to_vec();
+    let mut rest = entry;
+    while let Some((byte, behind)) = rest.split_first() {
+        let mut part = (std::slice::from_ref(byte), behind);
+        for (name, value) in names {
+            if let Some(behind) = rest.strip_prefix(name) {
+                part = (value, behind);
+            }
+        }
+        path.extend_from_slice(part.0);
+        rest = part.1;
+    }
+    OsString::from_vec(path).into()
 }
 
 #[cfg(test)]
@@ -80,13 +290,45 @@ mod tests {
     fn libraries_are_looked_for_in_the_tree_only() {
         let scratch = tree();
         let tree = Tree(scratch.path());
+        let inside = |path: &str| scratch.path().join(path);
         let loader = Path::new("/usr/lib/ld-musl.so.1");
-        let found = scratch.path().join("usr/lib/ld-musl.so.1");
-        let path = tree.library_path(loader, &found, b"$ORIGIN:/opt/app:/etc/../opt/app");
-        let expected = ["opt/app", "opt/app/lib", "usr/lib/x", "usr/bin", "usr/lib"];
-        let expected: Vec<String> = expected
-            .map(|path| scratch.path().join(path).display().to_string())
-            .to_vec();
-        assert_eq!(path.to_str().unwrap(), expected.join(":"));
+        let usual = ["opt/app/lib", "usr/lib/x", "usr/bin", "usr/lib"];
+        for (search_path, named, strays) in [
+            (&b""[..], &[][..], false),
+            (b"$ORIGIN", &["usr/bin"], false),
+            (b"$ORIGIN/../lib/x/:${ORIGIN}/nowhere", &["usr/lib/x"], false),
+            (b"$ORIGIN/../$LIB", &["usr/lib"], false),
+            // Up to the host's, by itself and by a link.
+            (b"$ORIGIN/../../../../../../opt/app", &["opt/app"], true),
+            (b"$ORIGIN/../../bin", &["usr/bin"], true),
+            (b"/opt/app:/etc/../opt/app", &["opt/app"], true),
+            (b"/nowhere", &[], true),
+            (b"lib", &[], true),
+            (b"$ORIGIN:", &["usr/bin"], true),
+            (b"$ORIGINAL/x", &[], true),
+            (b"/opt/app:$ORIGIN", &["opt/app", "usr/bin"], true),
+        ] {
+            let facts = Facts {
+                interpreter: None,
+                search_path: search_path.to_vec(),
+                needed: vec![b"liby.so".to_vec()],
+            };
+            let found = tree.search(loader, &inside("usr/lib/ld-musl.so.1"), &inside("usr/bin/real"), facts);
+            let mut expected: Vec<PathBuf> = named.iter().map(|path| inside(path)).collect();
+            expected.extend(
+                usual
+                    .iter()
+                    .filter(|path| !named.contains(path))
+                    .map(|path| inside(path)),
+            );
+            let text = String::from_utf8_lossy(search_path);
+            assert_eq!(
+                std::env::split_paths(&found.path).collect::<Vec<_>>(),
+                expected,
+                "{text}"
+            );
+            // The program has no name.
+            assert_eq!(found.inhibited, strays.then(OsString::new), "{text}");
+        }
     }
 }
