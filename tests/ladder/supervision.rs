@@ -15,7 +15,7 @@ use support::requirement::skip;
 use support::wait::until;
 use support::{Bundle, Need, Scratch, exec};
 
-use crate::{NEEDS, NOBODY, assert_empty, forced, on, shell};
+use crate::{Caller, NEEDS, NO_USER_NAMESPACES, NOBODY, assert_empty, forced, on, shell};
 
 static PYTHON: Shared = Shared::new(|| {
     let library = [
@@ -154,6 +154,38 @@ fn landlock_keeps_it_to_what_is_the_callers() {
         };
         assert_eq!(ended.out(), expected, "{rung}: {ended}");
         fs::remove_dir(allowed).expect("a directory of ours");
+        assert_empty(&home);
+    }
+}
+
+/// A container's root owns the kernel's settings and devices. Files are opened, and nothing is written to them.
+#[test]
+fn what_is_the_machines_root_cannot_write_to() {
+    let Some(bundle) = shell() else { return };
+    let machine = "/proc/sys/kernel/hostname /proc/sys/kernel/core_pattern /proc/sys/vm/swappiness /proc/sysrq-trigger \
+                   /sys/kernel/mm/transparent_hugepage/enabled /dev/kmsg /dev/loop-control";
+    let harmless = "/dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/ptmx /proc/self/comm";
+    let line = |files: &str| format!("for f in {files}; do true 2>/dev/null >> $f && echo $f; done; exit 7");
+    // Without us it can: else there is nothing to see here.
+    let mut bare = NO_USER_NAMESPACES.command(Caller::ContainerRoot, &[], Path::new("/bin/sh"));
+    let bare = exec::run(bare.args(["-c", &line(machine)])).exits(7);
+    assert!(bare.out().contains("/proc/sys/kernel/core_pattern\n"), "{bare}");
+    for cwd in ["/", "/proc/sys/kernel", "/dev"] {
+        let scratch = Scratch::new();
+        let home = scratch.home();
+        let mut command = NO_USER_NAMESPACES.start(Caller::ContainerRoot, &bundle, &home);
+        let script = format!(
+            "echo x > /dev/shm/$$ && busybox rm /dev/shm/$$ && echo kept; {}",
+            line(&format!("{harmless} {machine}"))
+        );
+        command.current_dir(cwd).args(["--polecat-status", "-c", &script]);
+        let ended = exec::run(&mut command).exits(7);
+        if ended.err().contains("landlock: none") {
+            eprintln!("SKIP: this kernel has no Landlock");
+            return;
+        }
+        let allowed = format!("kept\n{}\n", harmless.replace(' ', "\n"));
+        assert_eq!(ended.out(), allowed, "{cwd}: {ended}");
         assert_empty(&home);
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod launch;
 mod library_path;
 pub(crate) mod place;
 mod removal;
+mod writable;
 
 use std::fmt;
 use std::fs;
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::stat::Mode;
-use nix::unistd::{AccessFlags, Pid, access, getpid, mkdir};
+use nix::unistd::{AccessFlags, Pid, access, getpid, getuid, mkdir};
 
 use crate::confine::landlock::{self, LandlockError};
 use crate::confine::status::Degree;
@@ -193,13 +194,16 @@ impl Standing {
     /// It can, and did not.
     pub(crate) fn restrict(&self, cwd: &Path) -> Result<Degree, LandlockError> {
         let homes = homes();
-        let mut writable: Vec<&Path> = ["/tmp", "/var/tmp", "/dev", "/proc"].map(Path::new).into();
-        for path in [homes.runtime.as_deref(), homes.home.as_deref(), Some(cwd)] {
-            writable.extend(path.filter(|path| path.parent().is_some()));
+        let mut own = Vec::new();
+        for path in [homes.runtime.as_deref(), homes.home.as_deref(), Some(cwd)]
+            .into_iter()
+            .flatten()
+        {
+            if let Ok(path) = path.canonicalize() {
+                own.push(path);
+            }
         }
-        for path in &self.bound {
-            writable.push(path);
-        }
+        let writable = writable::writable(getuid().is_root(), &own, &self.bound);
         let degree = landlock::restrict(&[Path::new("/")], &writable)?;
         if !matches!(degree, Degree::Full(_)) {
             self.trace.say(format_args!("landlock: {}", degree.reason()));
