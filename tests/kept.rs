@@ -2,6 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "kept/refusals.rs"]
+mod refusals;
+
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};

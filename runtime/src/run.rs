@@ -20,7 +20,7 @@ use crate::image::kernel_loop::Attached;
 use crate::job::{Job, Source};
 use crate::keep;
 use crate::process::background::{self, Launcher, Side};
-use crate::process::clone::{clone_init, fork_init};
+use crate::process::clone::{clone_init, clone_init_in, fork_init};
 use crate::process::control_socket::MonitorEnd;
 use crate::process::init::Given;
 use crate::process::manager::Manager;
@@ -134,18 +134,30 @@ fn attend(
     let mut planned = planned.with(kept);
     planned.take_hold()?;
     let foreground = Foreground::note(planned.has_terminal());
-    let mut observed = attempt(&mut planned, &callers, foreground, launcher, observer.take());
-    if let Some(failure) = left(&observed)
-        && planned.go_on()
-    {
-        let text = failure.message.display();
-        planned.trace().say(format_args!("no root of its own: {text}"));
-        observed = attempt(&mut planned, &callers, foreground, launcher, observer);
-        if let Some(last) = left(&observed) {
-            return Err(Error::Elsewhere(failure.because(last)));
-        }
+    let watched = observer.is_some();
+    let mut first: Option<Failure> = None;
+    loop {
+        let observed = attempt(&mut planned, &callers, foreground, launcher, observer.take());
+        let failure = match left(&observed) {
+            // What watches the app is gone with the attempt.
+            Some(failure) if !watched && planned.go_on() => failure,
+            last => {
+                return match first.zip(last) {
+                    Some((failure, last)) => Err(Error::Elsewhere(failure.because(last))),
+                    None => Ok(observed?.conclude(planned.program())),
+                };
+            }
+        };
+        let left = match planned.way() {
+            Way::OwnRoot => "kept mount: not used",
+            Way::HostsRoot => "no root of its own",
+        };
+        planned
+            .trace()
+            .say(format_args!("{left}: {}", failure.message.display()));
+        // The last of those with a root of their own.
+        first = (planned.way() == Way::HostsRoot).then_some(failure);
     }
-    Ok(observed?.conclude(planned.program()))
 }
 
 fn failed(step: &'static str) -> impl Fn(Errno) -> Error {
@@ -153,6 +165,7 @@ fn failed(step: &'static str) -> impl Fn(Errno) -> Error {
 }
 
 /// Why there was no app, where there may be one in another way.
+#[inline(never)]
 fn left(observed: &Result<Observed, Error>) -> Option<Failure> {
     match observed {
         Ok(observed) => observed.left(),
@@ -162,6 +175,7 @@ fn left(observed: &Result<Observed, Error>) -> Option<Failure> {
 }
 
 /// Runs it in one way, as far as that goes.
+#[inline(never)]
 fn attempt(
     planned: &mut Planned,
     callers: &CallersSignals,
@@ -175,7 +189,10 @@ fn attempt(
     // Children that this process had before it was executed, and theirs, are none of the run's.
     let mut callers_own = Vec::new();
     let init = match planned.way() {
-        Way::OwnRoot => clone_init(planned.makes_user_namespace(), planned.needs_network())?,
+        Way::OwnRoot => match planned.kept_namespace() {
+            Some(namespace) => clone_init_in(namespace, planned.needs_network())?,
+            None => clone_init(planned.makes_user_namespace(), planned.needs_network())?,
+        },
         Way::HostsRoot => {
             callers_own = descendants::of_this_process(None);
             descendants::adopt().map_err(failed("become the parent of orphans"))?;

@@ -124,11 +124,15 @@ impl Planned {
         self.way
     }
 
-    /// Turns to the way without a root of its own. False where there is none: all that may be is tried, or this process has joined
-    /// the user namespace of a kept mount.
+    /// Turns to what is left: out of the user namespace of a kept mount to one of its own, and from there to the way without a root of
+    /// its own. False where there is none.
     pub(crate) fn go_on(&mut self) -> bool {
-        let joined = self.needs_user_namespace() && self.rungs.contains(&Rung::Kept);
-        let goes_on = self.way == Way::OwnRoot && !joined && self.rungs.iter().any(|rung| !rung.has_own_root());
+        if self.needs_user_namespace() && self.rungs.first() == Some(&Rung::Kept) {
+            self.rungs.remove(0);
+            self.kept = None;
+            return true;
+        }
+        let goes_on = self.way == Way::OwnRoot && self.rungs.iter().any(|rung| !rung.has_own_root());
         if goes_on {
             self.way = Way::HostsRoot;
         }
@@ -158,7 +162,7 @@ impl Planned {
         })
     }
 
-    /// The same with a kept mount, which then is the first rung. This process has joined its user namespace.
+    /// The same with a kept mount, which then is the first rung.
     pub(crate) fn with(mut self, kept: Option<Kept>) -> Self {
         if kept.is_some() {
             self.rungs.insert(0, Rung::Kept);
@@ -185,6 +189,11 @@ impl Planned {
     /// Whether that has to be made: a kept mount brings its own.
     pub(crate) fn makes_user_namespace(&self) -> bool {
         self.needs_user_namespace() && self.kept.is_none()
+    }
+
+    /// That of a kept mount, which init joins.
+    pub(crate) fn kept_namespace(&self) -> Option<&OwnedFd> {
+        self.kept.as_ref()?.user_namespace.as_ref()
     }
 
     /// Whether stdin, stdout or stderr is a terminal.

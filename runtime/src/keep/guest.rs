@@ -9,6 +9,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, connect, getsockopt, s
 use nix::sys::time::{TimeVal, TimeValLike};
 use nix::unistd::{getgid, getuid};
 
+use super::Kept;
 use super::address::Address;
 use super::note::{FromHolder, ToHolder};
 use crate::process::message::Failure;
@@ -16,14 +17,6 @@ use crate::process::packet::{Taken, give, take};
 
 /// How long a holder may take to answer, in seconds: it does nothing else. One that was stopped must not stop every start.
 const PATIENCE: i64 = 1;
-
-/// The holder gave all that a start needs.
-#[derive(Debug)]
-pub(super) struct Visit {
-    pub(super) mount: OwnedFd,
-    pub(super) user_namespace: Option<OwnedFd>,
-    pub(super) connection: Connection,
-}
 
 /// A connection to the holder. It counts as a guest as long as this is open.
 #[derive(Debug)]
@@ -72,7 +65,7 @@ impl AsFd for Connection {
 }
 
 /// Asks the holder at `address` for a copy of its mount. None where nobody listens, or not any more.
-pub(super) fn visit(address: &Address, seconds: Option<u32>) -> Result<Option<Visit>, VisitError> {
+pub(super) fn visit(address: &Address, seconds: Option<u32>) -> Result<Option<Kept>, VisitError> {
     let Some(connection) = call(address)? else {
         return Ok(None);
     };
@@ -80,7 +73,7 @@ pub(super) fn visit(address: &Address, seconds: Option<u32>) -> Result<Option<Vi
         Some((FromHolder::Mount, descriptors)) => {
             let mut descriptors = descriptors.into_iter();
             let mount = descriptors.next().ok_or(VisitError::Talk(Errno::EMFILE))?;
-            Ok(Some(Visit {
+            Ok(Some(Kept {
                 mount,
                 user_namespace: descriptors.next(),
                 connection: Connection(connection),
@@ -144,8 +137,6 @@ pub(super) enum VisitError {
     Silent,
     /// The socket.
     Talk(Errno),
-    /// The mount's user namespace.
-    Join(Errno),
 }
 
 impl VisitError {
@@ -153,7 +144,7 @@ impl VisitError {
         match self {
             Self::Foreign { .. } => Errno::EACCES,
             Self::Silent => Errno::ETIMEDOUT,
-            Self::Talk(errno) | Self::Join(errno) => errno,
+            Self::Talk(errno) => errno,
         }
     }
 }
@@ -164,7 +155,6 @@ impl fmt::Display for VisitError {
             Self::Foreign { uid } => write!(f, "user {uid} listens in its holder's place"),
             Self::Silent => f.write_str("its holder does not answer"),
             Self::Talk(errno) => write!(f, "talk to its holder: {}", errno.desc()),
-            Self::Join(errno) => write!(f, "join its user namespace: {}", errno.desc()),
         }
     }
 }

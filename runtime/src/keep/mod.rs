@@ -22,7 +22,6 @@ mod note;
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, bind, listen, socket};
 
 use crate::debug::Trace;
@@ -31,14 +30,16 @@ use crate::ladder::Rung;
 use crate::process::server::Service;
 use crate::verify::Verified;
 use address::Address;
+use guest::VisitError;
 pub(crate) use guest::{Connection, News};
-use guest::{Visit, VisitError};
 
 /// A copy of a kept mount, for this start.
 #[derive(Debug)]
 pub(crate) struct Kept {
     /// The mount, attached nowhere yet.
     pub(crate) mount: OwnedFd,
+    /// The user namespace that owns it, if it is not the caller's: only there may it be looked at.
+    pub(crate) user_namespace: Option<OwnedFd>,
     /// Says when the image fails. Open as long as the mount is wanted.
     pub(crate) connection: Connection,
 }
@@ -54,20 +55,19 @@ pub(crate) struct Wish {
     pub(crate) seconds: Option<u32>,
 }
 
-/// A kept mount of the image, made now if there is none and one is wished. This process has joined its user namespace then, if it
-/// has one. None where it cannot be had: then everything goes as without.
+/// A kept mount of the image, made now if there is none and one is wished. None where it cannot be had: then everything goes as
+/// without.
 pub(crate) fn obtain(wish: &Wish, host: &Facts, trace: Trace) -> Option<Kept> {
     let visit = Address::of(&wish.service.image, host)
         .map_err(VisitError::Talk)
         .and_then(|address| visit_or_make(wish, &address, host, trace));
-    let joined = visit.and_then(|visit| visit.map(join).transpose());
-    joined.unwrap_or_else(|error| {
+    visit.unwrap_or_else(|error| {
         trace.say(format_args!("kept mount: not used: {error}"));
         None
     })
 }
 
-fn visit_or_make(wish: &Wish, address: &Address, host: &Facts, trace: Trace) -> Result<Option<Visit>, VisitError> {
+fn visit_or_make(wish: &Wish, address: &Address, host: &Facts, trace: Trace) -> Result<Option<Kept>, VisitError> {
     if let Some(visit) = guest::visit(address, wish.seconds)? {
         return Ok(Some(visit));
     }
@@ -89,17 +89,6 @@ fn visit_or_make(wish: &Wish, address: &Address, host: &Facts, trace: Trace) -> 
 pub fn release(verified: &Verified, host: &Facts) -> Result<bool, Errno> {
     let address = Address::of(&verified.image(), host)?;
     guest::release(&address).map_err(VisitError::errno)
-}
-
-/// Steps into the user namespace that owns the mount: only there may it be looked at.
-fn join(visit: Visit) -> Result<Kept, VisitError> {
-    if let Some(namespace) = visit.user_namespace {
-        setns(namespace, CloneFlags::CLONE_NEWUSER).map_err(VisitError::Join)?;
-    }
-    Ok(Kept {
-        mount: visit.mount,
-        connection: visit.connection,
-    })
 }
 
 /// Makes a holder that listens at `address`. False where none is wished.

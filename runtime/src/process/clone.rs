@@ -1,9 +1,12 @@
 //! Init's process, in namespaces of its own from its first instruction.
 
 use std::fmt;
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
-use nix::sched::CloneFlags;
+use nix::fcntl::OFlag;
+use nix::sched::{CloneFlags, setns};
+use nix::unistd::{Pid, pipe2, read, write};
 
 use crate::limits;
 use crate::sys::process::{self, Fork, clone_into};
@@ -34,6 +37,45 @@ pub(crate) fn clone_init(user_namespace: bool, network: bool) -> Result<Fork, Cl
         network,
         errno,
     })
+}
+
+/// Makes init in a user namespace that is there. Who has joined one cannot go back, so somebody else does it: a process that makes
+/// init a child of this one and ends.
+#[inline(never)]
+pub(crate) fn clone_init_in(namespace: &OwnedFd, network: bool) -> Result<Fork, CloneError> {
+    let failed = |errno| CloneError {
+        user_namespace: false,
+        network,
+        errno,
+    };
+    let (told, tells) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
+    match process::fork().map_err(failed)? {
+        Fork::Child => {
+            let flags = flags(false, network) | CloneFlags::CLONE_PARENT;
+            let made = setns(namespace, CloneFlags::CLONE_NEWUSER).and_then(|()| clone_into(flags));
+            let answer = match made {
+                Ok(Fork::Child) => return Ok(Fork::Child),
+                Ok(Fork::Parent(init)) => init.as_raw(),
+                Err(errno) => -(errno as i32),
+            };
+            // Who hears nothing knows of no init, and init ends when it finds nobody.
+            match write(&tells, &answer.to_ne_bytes()) {
+                Ok(_) | Err(_) => process::exit(0),
+            }
+        }
+        Fork::Parent(helper) => {
+            drop(tells);
+            let mut answer = [0; 4];
+            // Nothing was said by one that was killed.
+            let heard = read(&told, &mut answer).map_err(failed)?;
+            process::wait(helper).map_err(failed)?;
+            match i32::from_ne_bytes(answer) {
+                init @ 1.. => Ok(Fork::Parent(Pid::from_raw(init))),
+                _ if heard == 0 => Err(failed(Errno::ESRCH)),
+                errno => Err(failed(Errno::from_raw(-errno))),
+            }
+        }
+    }
 }
 
 /// The namespaces could not be made.
