@@ -208,7 +208,11 @@ mod tests {
             let told = format!("POLECAT_MOUNT={value}: expected loop, fuse or unpack");
             assert_eq!(error.to_string(), told);
             let option = format!("--polecat-mount={value}");
-            assert!(error.hint().is_some_and(|hint| hint.contains(&option)), "{:?}", error.hint());
+            assert!(
+                error.hint().is_some_and(|hint| hint.contains(&option)),
+                "{:?}",
+                error.hint()
+            );
         }
     }
 }

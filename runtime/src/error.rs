@@ -176,7 +176,10 @@ impl fmt::Display for Error {
             Self::Cgroup(error) => error.fmt(f),
             Self::Clone(error) => error.fmt(f),
             Self::Strict { rung, asks } => {
-                write!(f, "mount={rung}: a rung without a root of its own is refused: {asks} needs one")
+                write!(
+                    f,
+                    "mount={rung}: a rung without a root of its own is refused: {asks} needs one"
+                )
             }
             Self::Elsewhere(failure) => failure.message.display().fmt(f),
             Self::NotExecuted {

@@ -223,6 +223,7 @@ fn attempt(
         service: planned.service(),
         foreground,
         manager: planned.manager(),
+        stay: planned.supervision().stay,
         awaited: executed.map(|pipe| Awaited { launcher, pipe }),
         trace: planned.trace(),
         kept: planned.take_connection(),

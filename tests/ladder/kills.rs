@@ -37,6 +37,11 @@ fn running(bundle: &Bundle, rung: &str, home: &Path) -> Child {
         .read_line(&mut line)
         .expect("a line");
     assert_eq!(line, "ready\n", "{rung}");
+    until("both sleep", || {
+        let sleeping = processes::with_argument(MARK);
+        let family = processes::family(child.id());
+        family.iter().filter(|process| sleeping.contains(process)).count() == 2
+    });
     assert_eq!(is_mounted(home), rung == "fusermount");
     child
 }
@@ -146,20 +151,22 @@ fn kills_of_all_at_once_leave_what_the_next_start_removes() {
     }
 }
 
+/// What serves the mount, and what takes it away if nobody else can.
 #[test]
-fn a_mount_without_its_server_ends_the_run() {
+fn a_mount_without_its_server_or_its_guard_ends_the_run() {
     let Some(bundle) = shell() else { return };
     if !rungs().contains(&"fusermount") {
         return;
     }
-    let scratch = Scratch::new();
-    let home = scratch.home();
-    let mut child = running(&bundle, "fusermount", &home);
-    let server = processes::family(child.id())
-        .into_iter()
-        .find(|process| process.name() == "polecat-image");
-    let server = i32::try_from(server.expect("a server").id).expect("a process");
-    kill(Pid::from_raw(server), Signal::SIGKILL).expect("a process");
-    assert_eq!(exec::wait("fusermount", &mut child).code(), Some(125));
-    nothing_is_left("fusermount", "the server", &home);
+    for victim in ["polecat-image", "fusermount3"] {
+        let scratch = Scratch::new();
+        let home = scratch.home();
+        let mut child = running(&bundle, "fusermount", &home);
+        let family = processes::family(child.id());
+        let found = family.iter().find(|process| process.name() == victim);
+        let id = found.unwrap_or_else(|| panic!("no {victim} in {family:?}")).id;
+        kill(Pid::from_raw(i32::try_from(id).expect("a process")), Signal::SIGKILL).expect("a process");
+        assert_eq!(exec::wait("fusermount", &mut child).code(), Some(125), "{victim}");
+        nothing_is_left("fusermount", victim, &home);
+    }
 }

@@ -179,7 +179,10 @@ fn no_variable_and_no_packer_takes_the_root_away() {
         let mut command = NO_USER_NAMESPACES.start(Caller::User, &bundle, &home);
         let ended = exec::run(command.env("POLECAT_MOUNT", rung).args(INSIDE)).exits(125);
         assert_eq!(ended.out(), "", "{ended}");
-        let told = format!("POLECAT_MOUNT={rung}: expected loop, fuse or unpack (try: the option {}", on(rung));
+        let told = format!(
+            "POLECAT_MOUNT={rung}: expected loop, fuse or unpack (try: the option {}",
+            on(rung)
+        );
         assert!(ended.err().contains(&told), "{ended}");
         // Over a variable that cannot be had here.
         let mut command = NO_USER_NAMESPACES.start(Caller::UserWithoutFuse, &bundle, &home);

@@ -109,10 +109,16 @@ fn build_and_supervise(
         witness: Witness::default(),
         observer,
         ended: false,
+        unguarded: false,
         stay,
         standing,
     };
-    let supervised = init.supervise().map_err(failed("supervise the app"));
+    let supervised = init.supervise();
+    let step = match init.unguarded {
+        true => "run the app without fusermount3, which has ended",
+        false => "supervise the app",
+    };
+    let supervised = supervised.map_err(failed(step));
     if let Some(standing) = &init.standing {
         descendants::end_all(standing.waiter);
     }
@@ -197,6 +203,8 @@ struct Init<'a, O> {
     observer: O,
     /// The app has ended.
     ended: bool,
+    /// Nobody takes the app's mount away if this process and the monitor cannot.
+    unguarded: bool,
     /// Stay until nobody is left.
     stay: bool,
     /// The app's files, where there is no PID namespace either.
@@ -285,6 +293,24 @@ impl<O: Observer> Init<'_, O> {
         unless_gone(process::kill(self.app, signal)).map(|()| false)
     }
 
+    /// Whether `pid` was what takes the mount away if this process and the monitor cannot. Nobody goes on without, as without the
+    /// mount's server.
+    fn loses_waiter(&mut self, pid: Pid, change: Change) -> Result<bool, Errno> {
+        let ends = matches!(change, Change::Exited(_) | Change::Signalled(_));
+        let Some(standing) = self.standing.as_mut().filter(|_| ends) else {
+            return Ok(false);
+        };
+        if standing.waiter != Some(pid) {
+            return Ok(false);
+        }
+        standing.waiter = None;
+        self.unguarded = !self.ended;
+        if self.unguarded {
+            return Err(Errno::ECHILD);
+        }
+        Ok(true)
+    }
+
     fn stays(&self) -> bool {
         self.stay || self.observer.stays()
     }
@@ -305,6 +331,9 @@ impl<O: Observer> Init<'_, O> {
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno),
             };
+            if self.loses_waiter(pid, change)? {
+                return Ok(true);
+            }
             if self.ended || pid != self.app {
                 continue;
             }

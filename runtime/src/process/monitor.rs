@@ -40,6 +40,8 @@ pub(crate) struct Monitor<'a> {
     /// The service manager's socket.
     pub(crate) manager: Option<UnixAddr>,
     pub(crate) awaited: Option<Awaited<'a>>,
+    /// The run goes on behind the app's end.
+    pub(crate) stay: bool,
     pub(crate) trace: Trace,
     /// To the holder of a kept mount.
     pub(crate) kept: Option<Connection>,
@@ -64,6 +66,8 @@ pub(crate) struct Running {
     /// How the image server ended, and what it said.
     server_end: Option<(Change, Option<Failure>)>,
     relay: Option<Relay>,
+    /// The image server took too long to end, and was killed.
+    impatient: bool,
     /// The rung that holds the app's root.
     rung: Option<Rung>,
     /// The app was stopped by this signal, and the monitor not yet.
@@ -345,11 +349,16 @@ impl Monitor<'_> {
         }
         // That mount init takes away itself, before it clears up.
         let taken_away = self.run.rung == Some(Rung::Fusermount) && change == Change::Exited(0);
-        if needed && !taken_away && self.run.observed.init.is_none() {
-            // What the app has left running needs it too, but the app's end is known.
-            if self.run.observed.app.is_none() {
-                self.run.observed.server = Some(change);
-            }
+        if !needed || taken_away {
+            return Ok(());
+        }
+        // An app that was without its pages may have ended first. What it has left running needs them too, but its end is known.
+        let killed = matches!(change, Change::Signalled(_)) && !self.stay && !self.run.impatient;
+        let goes_on = self.run.observed.init.is_none();
+        if killed || goes_on && self.run.observed.app.is_none() {
+            self.run.observed.server = Some(change);
+        }
+        if goes_on {
             self.kill(self.init)?;
         }
         Ok(())
@@ -361,6 +370,7 @@ impl Monitor<'_> {
         while let Some(server) = &self.run.server {
             let pid = server.pid;
             if !self.wait(PollTimeout::from(PATIENCE))? {
+                self.run.impatient = true;
                 self.kill(pid)?;
             }
             signals::discard(&self.signals)?;
