@@ -5,10 +5,10 @@
 //! answers itself, and gives a read away only if the kernel has the next request waiting and a worker has nothing to
 //! do. Workers are started once that has happened often, which it does not while a short program starts.
 
+use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -35,10 +35,25 @@ pub(super) struct Workers {
     busy: Arc<AtomicUsize>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Team {
-    jobs: Option<Sender<Job>>,
+    queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// Jobs for whichever worker is the first to take them. A channel of the standard library has three kinds of queue in it: 10 KiB.
+#[derive(Debug, Default)]
+struct Queue {
+    jobs: Mutex<Jobs>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Jobs {
+    /// Never more than there are workers, who do not wait while there are any: their order does not matter.
+    waiting: Vec<Job>,
+    /// None will come any more.
+    ended: bool,
 }
 
 impl Workers {
@@ -57,21 +72,19 @@ impl Workers {
             return job();
         }
         let team = self.team.get_or_init(|| Team::start(&self.busy));
-        match &team.jobs {
-            Some(jobs) if self.busy.load(Ordering::Relaxed) < team.threads.len() => {
-                self.busy.fetch_add(1, Ordering::Relaxed);
-                if let Err(mpsc::SendError(job)) = jobs.send(Box::new(job)) {
-                    job();
-                }
-            }
-            _ => job(),
+        if self.busy.load(Ordering::Relaxed) >= team.threads.len() {
+            return job();
         }
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        team.queue.lock().waiting.push(Box::new(job));
+        team.queue.changed.notify_one();
     }
 
     /// Waits until everything that was given away is done.
     pub(super) fn finish(&mut self) {
         let Some(team) = self.team.take() else { return };
-        drop(team.jobs);
+        team.queue.lock().ended = true;
+        team.queue.changed.notify_all();
         for thread in team.threads {
             // A worker that panicked has dropped its reply, which answers EIO.
             thread.join().unwrap_or_default();
@@ -89,29 +102,48 @@ impl Team {
     /// As many as there are processors beside the one that takes the requests. None if the system has no threads left.
     fn start(busy: &Arc<AtomicUsize>) -> Self {
         let processors = host::processors();
-        let (sender, jobs) = mpsc::channel();
-        let jobs = Arc::new(Mutex::new(jobs));
+        let queue = Arc::new(Queue::default());
         let worker = |number| {
-            let (jobs, busy) = (Arc::clone(&jobs), Arc::clone(busy));
+            let (queue, busy) = (Arc::clone(&queue), Arc::clone(busy));
             thread::Builder::new()
                 .name(format!("read-{number}"))
-                .spawn(move || work(&jobs, &busy))
+                .spawn(move || queue.work(&busy))
                 .ok()
         };
         let threads = (1..processors.min(MOST + 1)).map_while(worker).collect();
-        Self {
-            jobs: Some(sender),
-            threads,
+        Self { queue, threads }
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does jobs until there are none and none will come.
+    fn work(&self, busy: &AtomicUsize) {
+        while let Some(job) = self.next() {
+            job();
+            busy.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut jobs = self.lock();
+        loop {
+            match jobs.waiting.pop() {
+                None if !jobs.ended => {
+                    jobs = self.changed.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+                }
+                job => return job,
+            }
         }
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, busy: &AtomicUsize) {
-    loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
-        job();
-        busy.fetch_sub(1, Ordering::Relaxed);
+impl fmt::Debug for Jobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} jobs", self.waiting.len())
     }
 }
 
