@@ -1,5 +1,5 @@
 //! SIGKILL to each process of a run, at random moments of its start: a second later there is no process, mount, loop device,
-//! socket or file of it.
+//! socket, cgroup or file of it.
 //!
 //! The moments come from a seed, which a failure tells: `POLECAT_TEST_SEED=N` repeats them.
 
@@ -16,15 +16,19 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::bundle::Shared;
+use support::cgroups::made_by;
 use support::processes::{Process, children, family, namespaced_id, with_variable};
 use support::requirement::skip;
 use support::roots::{BUSYBOX_NEEDS, busybox};
-use support::{Bundle, Place, Scratch, exec, wait};
+use support::{Bundle, Need, Place, Scratch, exec, wait};
 
 static SHELL: Shared = Shared::new(|| Bundle::pack(&[], &busybox(&Scratch::new()), &["/bin/sh"]));
 
-/// A thousand in the five places together; a multiple of three and four, for each place has that many kinds of processes.
+/// A thousand in the five places together, and four hundred with limits; a multiple of three and four, for each place has that many kinds of processes.
 const ROUNDS: usize = 204;
+
+/// Three cgroups on version 1.
+const LIMITS: [&str; 3] = ["--polecat-memory=64M", "--polecat-pids=9", "--polecat-cpus=1.5"];
 
 /// What tells the processes of a round from all others: a variable that they inherit.
 const MARK: &str = "POLECAT_TEST_ROUND";
@@ -35,13 +39,16 @@ enum Victim {
     Monitor,
     Init,
     Server,
+    /// What takes cgroups away.
+    Remover,
     App,
 }
 
 impl Victim {
     /// Those that a run has here.
-    const fn of(place: Place) -> &'static [Self] {
+    const fn of(place: Place, limited: bool) -> &'static [Self] {
         match place {
+            _ if limited => &[Self::Monitor, Self::Init, Self::Remover, Self::App],
             Place::RootFuse | Place::UserFuse => &[Self::Monitor, Self::Init, Self::Server, Self::App],
             Place::RootLoop | Place::RootUnpack | Place::UserUnpack => &[Self::Monitor, Self::Init, Self::App],
         }
@@ -53,8 +60,8 @@ impl Victim {
         match self {
             Self::Monitor => Process::find(monitor),
             Self::Init => child(monitor, 1),
-            // In the host's namespace, where nothing else is that small.
-            Self::Server => children(monitor)
+            // In the host's namespace, where no run here has both.
+            Self::Server | Self::Remover => children(monitor)
                 .into_iter()
                 .find(|child| namespaced_id(*child) == Some(child.id)),
             Self::App => child(child(monitor, 1)?.id, 2),
@@ -97,9 +104,9 @@ struct Starter {
 }
 
 impl Starter {
-    fn new(bundle: &Bundle, place: Place) -> Self {
+    fn new(bundle: &Bundle, place: Place, options: &str) -> Self {
         let script = format!(
-            "while read -r round; do {MARK}=$round \"$0\" -c 'busybox sleep 1000 & wait' </dev/null >/dev/null 2>&1 & \
+            "while read -r round; do {MARK}=$round \"$0\" {options} -c 'busybox sleep 1000 & wait' </dev/null >/dev/null 2>&1 & \
              echo $!; done"
         );
         let mut command = bundle.start_behind(place, &["sh", "-c", &script]);
@@ -199,19 +206,24 @@ fn beside(bundle: &Path) -> BTreeSet<String> {
         .collect()
 }
 
-fn killed_at_random_moments(place: Place) {
-    if skip(&BUSYBOX_NEEDS) || skip(place.needs()) {
+fn killed_at_random_moments(place: Place, limits: &[&str]) {
+    if skip(&BUSYBOX_NEEDS) || skip(place.needs()) || (!limits.is_empty() && skip(&[Need::Cgroups])) {
         return;
     }
     let bundle = SHELL.get();
     let seed = seed();
     let mut random = Random(seed);
-    let mut starter = Starter::new(&bundle, place);
-    let mark = format!("{}-{}", std::process::id(), place.to_string().replace(' ', "-"));
+    let mut starter = Starter::new(&bundle, place, &limits.join(" "));
+    let mark = format!(
+        "{}-{}-{}",
+        std::process::id(),
+        place.to_string().replace(' ', "-"),
+        limits.len()
+    );
     let span = span(&mut starter, &mark);
     let files = beside(bundle.path());
     let rounds = if support::quick() { ROUNDS / 17 } else { ROUNDS };
-    let victims = Victim::of(place);
+    let victims = Victim::of(place, !limits.is_empty());
     let mut killed = vec![0; victims.len()];
     let mut slowest = Duration::ZERO;
     for round in 0..rounds {
@@ -227,6 +239,11 @@ fn killed_at_random_moments(place: Place) {
         spin(&name, || (Instant::now() >= moment).then_some(()));
         let processes = family(monitor);
         killed[which] += usize::from(kill_hard(process));
+        if victim == Victim::Remover {
+            // That does not end the run, and the monitor does without it.
+            let id = Pid::from_raw(i32::try_from(monitor).expect("a process id"));
+            kill(id, Signal::SIGTERM).expect("a monitor");
+        }
         let start = Instant::now();
         let mut left = Vec::new();
         wait::until_or(
@@ -239,6 +256,11 @@ fn killed_at_random_moments(place: Place) {
             || format!("{:?}", with_variable(MARK, &value)),
         );
         wait::until_or(&name, || left_of(&bundle).is_empty(), || left_of(&bundle).join("\n"));
+        wait::until_or(
+            &name,
+            || made_by(monitor).is_empty(),
+            || format!("{:?}", made_by(monitor)),
+        );
         slowest = slowest.max(start.elapsed());
     }
     starter.end();
@@ -253,25 +275,35 @@ fn killed_at_random_moments(place: Place) {
 
 #[test]
 fn root_on_a_loop_device() {
-    killed_at_random_moments(Place::RootLoop);
+    killed_at_random_moments(Place::RootLoop, &[]);
 }
 
 #[test]
 fn root_on_fuse() {
-    killed_at_random_moments(Place::RootFuse);
+    killed_at_random_moments(Place::RootFuse, &[]);
 }
 
 #[test]
 fn root_unpacked() {
-    killed_at_random_moments(Place::RootUnpack);
+    killed_at_random_moments(Place::RootUnpack, &[]);
 }
 
 #[test]
 fn user_on_fuse() {
-    killed_at_random_moments(Place::UserFuse);
+    killed_at_random_moments(Place::UserFuse, &[]);
 }
 
 #[test]
 fn user_unpacked() {
-    killed_at_random_moments(Place::UserUnpack);
+    killed_at_random_moments(Place::UserUnpack, &[]);
+}
+
+#[test]
+fn root_on_a_loop_device_with_limits() {
+    killed_at_random_moments(Place::RootLoop, &LIMITS);
+}
+
+#[test]
+fn root_unpacked_with_limits() {
+    killed_at_random_moments(Place::RootUnpack, &LIMITS);
 }

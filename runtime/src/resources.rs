@@ -36,6 +36,11 @@ impl Resources {
         })
     }
 
+    /// For a process that the monitor forked.
+    pub(crate) fn disown(&mut self) {
+        self.cgroups.disown();
+    }
+
     /// What shows the app its cgroups in the place of all, where that is asked for.
     pub(crate) fn binds(&self) -> Vec<Bind> {
         match self.own_namespace {
@@ -86,9 +91,9 @@ impl ResourceError {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Cgroup(error) => error.hint(),
-            Self::Cpus(Errno::EINVAL) => {
-                Some("none of these processors may be used: see Cpus_allowed_list in /proc/self/status".into())
-            }
+            Self::Cpus(Errno::EINVAL) => Some(
+                "others: none of these may be used; Cpus_allowed_list in /proc/self/status names those that may".into(),
+            ),
             Self::Cpus(_) | Self::Namespace(_) => None,
         }
     }

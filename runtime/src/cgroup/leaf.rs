@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::poll::{PollTimeout, poll};
 use nix::sys::stat::Mode;
-use nix::unistd::{Pid, getpid, mkdir};
+use nix::unistd::{getpid, mkdir};
 
+use super::remover::Remover;
 use super::setting::{SETTINGS, Setting};
 use crate::confine::status::Degree;
 use crate::directory;
@@ -24,20 +25,22 @@ const ATTEMPTS: u32 = 16;
 /// How long the kernel may take to let go of a cgroup whose last process has ended, in milliseconds.
 const PATIENCE: u32 = 200;
 
-/// A cgroup below another. It goes when this is dropped by the process that made it. While it lives its directory is locked, flock(2), by
+/// A cgroup below another. It goes when this is dropped, unless it was left to another process. While it lives its directory is locked, flock(2), by
 /// this process and those that it forks: what is there without a lock was left behind.
 #[derive(Debug)]
 pub(super) struct Leaf {
     directory: PathBuf,
     procs: File,
-    maker: Pid,
+    /// It is for this process to take away.
+    own: bool,
     /// What not every kernel can is done too.
     whole: bool,
     _lock: File,
 }
 
 impl Leaf {
-    /// Makes one in `parent` in which these controllers hold `limits`, and takes away what others left there.
+    /// Makes one in `parent` in which these controllers hold `limits`, and takes away what others left there. The `remover` knows of it
+    /// before it is there.
     ///
     /// # Errors
     /// What could not be done, on which path.
@@ -47,11 +50,15 @@ impl Leaf {
         controllers: &[&str],
         limits: Limits,
         unified: bool,
+        remover: Option<&Remover>,
     ) -> Result<Self, (PathBuf, Errno)> {
         sweep(parent);
         let maker = getpid();
         for attempt in 0..ATTEMPTS {
             let directory = parent.join(format!("{PREFIX}{maker}-{attempt}"));
+            if let Some(remover) = remover {
+                remover.announce(&directory);
+            }
             match mkdir(&directory, Mode::from_bits_truncate(0o755)) {
                 Ok(()) => {}
                 Err(Errno::EEXIST) => continue,
@@ -72,7 +79,7 @@ impl Leaf {
             let mut leaf = Self {
                 directory,
                 procs,
-                maker,
+                own: true,
                 whole: true,
                 _lock: lock,
             };
@@ -109,6 +116,11 @@ impl Leaf {
         &self.directory
     }
 
+    /// For a copy in a process that did not make it.
+    pub(super) fn disown(&mut self) {
+        self.own = false;
+    }
+
     /// Moves this process into it.
     pub(super) fn enter(&self) -> Result<(), Errno> {
         (&self.procs).write_all(b"0").map_err(|error| errno(&error))
@@ -117,7 +129,7 @@ impl Leaf {
 
 impl Drop for Leaf {
     fn drop(&mut self) {
-        if getpid() == self.maker {
+        if self.own {
             remove(&self.directory);
         }
     }
@@ -174,7 +186,7 @@ pub(super) mod tests {
         Leaf {
             directory: directory.to_owned(),
             procs: File::open("/dev/null").unwrap(),
-            maker: getpid(),
+            own: true,
             whole: true,
             _lock: directory::lock(directory).unwrap(),
         }

@@ -13,22 +13,27 @@ use nix::errno::Errno;
 
 use crate::confine::status::{Degree, Layer, Status};
 use crate::debug::Trace;
+use crate::limits;
 use crate::options::Limits;
 use crate::root::op::{Bind, BindKind};
 
 mod enclosing;
 mod hierarchy;
 mod leaf;
+mod remover;
 mod setting;
 
 use hierarchy::Hierarchy;
 use leaf::Leaf;
+use remover::Remover;
 
 /// The cgroups of a run, one in each hierarchy that is needed.
 #[derive(Debug, Default)]
 pub(crate) struct Cgroups {
     /// Each with its controllers.
     leaves: Vec<(Leaf, Vec<&'static str>)>,
+    /// Behind the leaves: it goes after them.
+    remover: Option<Remover>,
     hierarchies: Vec<Hierarchy>,
     /// The app may be outside.
     optional: bool,
@@ -52,6 +57,9 @@ impl Cgroups {
         let read = |path: &str| fs::read(path).unwrap_or_default();
         let hierarchies = hierarchy::hierarchies(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
         let controllers = setting::controllers(limits);
+        if limits.any() && !hierarchies.is_empty() {
+            cgroups.remover = Some(Remover::start().map_err(CgroupError::Remover)?);
+        }
         for (at, hierarchy) in hierarchies.iter().enumerate() {
             let mut wanted = Vec::new();
             for controller in &controllers {
@@ -70,6 +78,14 @@ impl Cgroups {
         }
         cgroups.hierarchies = hierarchies;
         Ok(cgroups)
+    }
+
+    /// For a process that the maker forked: what is to be taken away is the maker's.
+    pub(crate) fn disown(&mut self) {
+        self.leaves.iter_mut().for_each(|(leaf, _)| leaf.disown());
+        if let Some(remover) = self.remover.take() {
+            remover.disown();
+        }
     }
 
     /// How far each of the limits holds that were asked for.
@@ -100,7 +116,7 @@ impl Cgroups {
                     usable.push(controller);
                 }
             }
-            match Leaf::make(&parent, &usable, taken, hierarchy.unified) {
+            match Leaf::make(&parent, &usable, taken, hierarchy.unified, self.remover.as_ref()) {
                 Ok(leaf) => {
                     for controller in &usable {
                         self.degrees.push((layer(controller), leaf.degree(controller)));
@@ -243,6 +259,8 @@ pub enum CgroupError {
         /// Why not.
         errno: Errno,
     },
+    /// There is no process that would take the cgroups away.
+    Remover(Errno),
 }
 
 impl CgroupError {
@@ -258,6 +276,9 @@ impl CgroupError {
     /// What to try.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
+        if let Self::Remover(errno) = self {
+            return limits::hint_of_fork(*errno).map(str::to_owned);
+        }
         Some(
             "start it where a cgroup is delegated to you, as by `systemd-run --user --scope`, or as root; with limits-optional \
              it starts without the limit"
@@ -280,6 +301,7 @@ impl fmt::Display for CgroupError {
             } => {
                 write!(f, "limit {controller}: write {}: {}", path.display(), errno.desc())
             }
+            Self::Remover(errno) => write!(f, "fork the process that takes cgroups away: {}", errno.desc()),
         }
     }
 }

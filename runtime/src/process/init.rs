@@ -43,6 +43,7 @@ pub(crate) fn run(planned: &mut Planned, given: Given<'_>, observer: impl Observ
         signals,
         mut executed,
     } = given;
+    planned.leave_hold();
     let status = match build_and_supervise(planned, (&socket, &mut executed), signals, observer) {
         Ok(()) => 0,
         // The other end is still open here: it is closed behind what is said now.

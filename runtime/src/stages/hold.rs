@@ -2,6 +2,7 @@
 
 use std::env;
 
+
 use nix::sched::{CloneFlags, unshare};
 
 use super::{Planned, Rooted, StageError};
@@ -29,6 +30,11 @@ impl Planned {
         }
         self.resources = Resources::make(options, self.trace())?;
         Ok(())
+    }
+
+    /// In init, which has a copy: what the run holds is the monitor's to let go of.
+    pub(crate) fn leave_hold(&mut self) {
+        self.resources.disown();
     }
 
     /// Whether init is in a network namespace of its own.

@@ -47,6 +47,39 @@ pub fn fork() -> Result<Fork, Errno> {
     }
 }
 
+/// A [`fork`] whose child has no descriptor but `kept`, which is all that `act` gets, and ends behind it.
+///
+/// # Errors
+/// As [`fork`].
+pub fn fork_alone(kept: OwnedFd, act: fn(OwnedFd)) -> Result<Pid, Errno> {
+    match fork()? {
+        Fork::Parent(pid) => Ok(pid),
+        Fork::Child => {
+            close_all_but(kept.as_raw_fd());
+            act(kept);
+            exit(0)
+        }
+    }
+}
+
+/// For a process in which no object that owns a descriptor is ever used or dropped again but that which owns `kept`.
+fn close_all_but(kept: RawFd) {
+    let ranges = [(0, kept - 1), (kept + 1, RawFd::MAX)];
+    for (first, last) in ranges.into_iter().filter(|(first, last)| first <= last) {
+        // SAFETY: close_range takes numbers; whoever owns them in this process does nothing any more, as is said above.
+        if unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == 0 {
+            continue;
+        }
+        // Before Linux 5.9, or a filter of that time.
+        // SAFETY: sysconf has no preconditions.
+        let limit = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
+        for number in first..=last.min(RawFd::try_from(limit).unwrap_or(RawFd::MAX)) {
+            // SAFETY: as above; what is not open gives EBADF.
+            unsafe { libc::close(number) };
+        }
+    }
+}
+
 /// clone(2) as a fork whose child begins in the new namespaces that `flags` names. The parent is told of its end by
 /// `SIGCHLD`.
 ///
