@@ -84,9 +84,18 @@ fn options_that_mean_nothing_start_nothing() {
                 "--polecat-hostnam=x",
                 "--polecat-hostnam=x: no flag of polecat's (try: --polecat-help)",
             ),
-            ("--polecat-hostname=a b", "hostname=a b: expected 1 to 64 letters"),
-            ("--polecat-contain=maybe", "contain=maybe: expected yes or no"),
-            ("--polecat-workdir=../x", "workdir=../x: expected an absolute path"),
+            (
+                "--polecat-hostname=a b",
+                "polecat: --polecat-hostname=a b: expected 1 to 64 letters",
+            ),
+            (
+                "--polecat-contain=maybe",
+                "polecat: --polecat-contain=maybe: expected yes or no",
+            ),
+            (
+                "--polecat-workdir=../x",
+                "polecat: --polecat-workdir=../x: expected an absolute path",
+            ),
         ] {
             let ended = bundle.run(place, [option, "-c", "echo started"]).exits(125);
             assert_eq!(ended.out(), "", "{place}: {ended}");
@@ -94,9 +103,41 @@ fn options_that_mean_nothing_start_nothing() {
         }
         let ended = bundle.run(place, ["--polecat-hostname"]).exits(125);
         assert!(
-            ended.err().contains("hostname: the option wants a value"),
+            ended
+                .err()
+                .contains("polecat: --polecat-hostname: the option wants a value (try: --polecat-hostname=VALUE)"),
             "{place}: {ended}"
         );
+    }
+}
+
+#[test]
+fn faults_name_an_option_as_it_was_written() {
+    if skip(&BUSYBOX_NEEDS) {
+        return;
+    }
+    let (bundle, scratch) = (NAMED.get(), Scratch::new());
+    let root = busybox(&scratch);
+    let place = Place::UserUnpack;
+    for (word, told) in [
+        ("memory=1X", "{}memory=1X: expected bytes"),
+        (
+            "log=x",
+            "{}log: means nothing without {}background (try: {}background too)",
+        ),
+        ("seccomp=", "{}seccomp=: expected default"),
+    ] {
+        let check = |ended: Ended, prefix: &str| {
+            let expected = format!("polecat: {}", told.replace("{}", prefix));
+            assert!(ended.err().starts_with(&expected), "{expected}: {ended}");
+        };
+        let given = format!("--{word}");
+        let words = ["run".as_ref(), given.as_ref(), root.as_os_str(), "sh".as_ref()];
+        check(Polecat::new(&scratch).run(words).exits(125), "--");
+        if !skip(place.needs()) {
+            let given = format!("--polecat-{word}");
+            check(bundle.run(place, [given]).exits(125), "--polecat-");
+        }
     }
 }
 

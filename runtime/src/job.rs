@@ -10,7 +10,7 @@ use crate::confine::seccomp::{self, Filter};
 use crate::control::Control;
 use crate::error::Error;
 use crate::image::VerifiedImage;
-use crate::options::{FilterChoice, OptionFault, Options};
+use crate::options::{self, FilterChoice, MANIFEST, OptionFault, Options, spelled};
 use crate::root::op::Bind;
 use crate::verify::Verified;
 
@@ -29,6 +29,14 @@ impl Source {
         match self {
             Self::Image(image) => format!("image {}", image.name()),
             Self::Directory(path) => format!("directory {}", path.display()),
+        }
+    }
+
+    /// What options are called with in front of their names.
+    pub(crate) fn prefix(&self) -> &'static str {
+        match self {
+            Self::Image(_) => options::PREFIX,
+            Self::Directory(_) => options::VERBS_PREFIX,
         }
     }
 
@@ -76,7 +84,8 @@ impl Job {
         }
         options.keep = control.keep.or(options.keep);
         let packed = packed_filter(isolation, options.seccomp.take())?;
-        options.extend(&control.options)?;
+        let prefix = source.prefix();
+        options.extend(&control.options, prefix)?;
         options.mount = options.mount.or(control.mount);
         let filter = match &options.seccomp {
             None => packed,
@@ -92,6 +101,7 @@ impl Job {
             let fault = OptionFault::Without {
                 name: "log",
                 other: "background",
+                prefix,
             };
             return Err(fault.into());
         }
@@ -145,7 +155,7 @@ impl Job {
 fn packed_filter(isolation: &Isolation, word: Option<FilterChoice>) -> Result<Filter, Error> {
     match (word, &isolation.seccomp) {
         (Some(FilterChoice::File(path)), _) => Err(Error::Option(OptionFault::Value {
-            name: "seccomp".into(),
+            name: spelled(MANIFEST, "seccomp".as_ref()),
             value: path.into(),
             expected: "default or none in a manifest, or a profile beside the options",
         })),

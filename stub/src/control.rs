@@ -102,8 +102,8 @@ pub(crate) struct Run {
 /// What the arguments, without the program's name, ask for.
 pub(crate) fn request(arguments: impl Iterator<Item = OsString>) -> Result<Request, Error> {
     let (words, rest) = take_prefixed(arguments, takes_value).map_err(|fault| match &fault {
-        OptionFault::NoValue { name } if name == "extract" => Error::ExtractWhere,
-        OptionFault::NoValue { name } if name == "entry" => Error::EntryWhich,
+        OptionFault::NoValue { name } if name == "--polecat-extract" => Error::ExtractWhere,
+        OptionFault::NoValue { name } if name == "--polecat-entry" => Error::EntryWhich,
         _ => Error::Option(fault),
     })?;
     let mut run = Run {

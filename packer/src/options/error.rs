@@ -135,7 +135,7 @@ impl fmt::Display for OptionsError {
             Self::EntryPointTwice { name } => write!(f, "--as: {name}: names two programs"),
             Self::Environment { value } => write!(f, "--env: {value:?}: not NAME=VALUE"),
             Self::Workdir { value } => write!(f, "--workdir: {value:?}: not an absolute path without .."),
-            Self::Isolation(fault) => write!(f, "--{fault}"),
+            Self::Isolation(fault) => fault.fmt(f),
 
             Self::Pattern(error) => error.fmt(f),
             Self::SourceDateEpoch { value } => write!(f, "SOURCE_DATE_EPOCH: {value}: not a number of seconds"),

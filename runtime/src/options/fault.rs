@@ -8,12 +8,12 @@ use std::fmt;
 pub enum OptionFault {
     /// There is none of this name.
     Unknown {
-        /// As it was given, without prefix and value.
+        /// As it was given, without its value.
         name: OsString,
     },
     /// It wants a value.
     NoValue {
-        /// Its name.
+        /// As it was given.
         name: OsString,
     },
     /// It is for the caller to give, and was found in a manifest.
@@ -27,10 +27,12 @@ pub enum OptionFault {
         name: &'static str,
         /// The other's.
         other: &'static str,
+        /// What both begin with.
+        prefix: &'static str,
     },
     /// Its value is none that it can have.
     Value {
-        /// Its name.
+        /// As it was given, or whose it is.
         name: OsString,
         /// As it was given.
         value: OsString,
@@ -46,7 +48,7 @@ impl OptionFault {
         match self {
             Self::Unknown { .. } => Some("--polecat-help, which names the options".into()),
             Self::NoValue { name } => Some(format!("{}=VALUE", name.display())),
-            Self::Without { other, .. } => Some(format!("{other} too")),
+            Self::Without { other, prefix, .. } => Some(format!("{prefix}{other} too")),
             Self::Value { .. } | Self::Callers { .. } => None,
         }
     }
@@ -58,7 +60,9 @@ impl fmt::Display for OptionFault {
             Self::Unknown { name } => write!(f, "{}: no option of polecat's", name.display()),
             Self::NoValue { name } => write!(f, "{}: the option wants a value", name.display()),
             Self::Callers { name } => write!(f, "{}: the manifest cannot ask for that", name.display()),
-            Self::Without { name, other } => write!(f, "{name}: means nothing without {other}"),
+            Self::Without { name, other, prefix } => {
+                write!(f, "{prefix}{name}: means nothing without {prefix}{other}")
+            }
             Self::Value { name, value, expected } => {
                 write!(f, "{}={}: expected {expected}", name.display(), value.display())
             }

@@ -1,6 +1,6 @@
 //! The table of options: the one place that names them. The stub's flags, `polecat run`'s and `polecat pack`'s are made of it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
 use super::{OptionFault, Options, bind, confinement, host, limit, supervision, user, value};
 
@@ -279,16 +279,15 @@ impl Flag {
         FLAGS.iter().find(|flag| name == flag.name)
     }
 
-    /// Sets it in `options`. A switch without a value is on.
-    pub(super) fn set(&self, options: &mut Options, value: Option<&OsStr>) -> Result<(), OptionFault> {
-        let name = || self.name.into();
+    /// Sets it in `options`. A switch without a value is on. `name` is what it is called in faults.
+    pub(super) fn set(&self, options: &mut Options, name: OsString, value: Option<&OsStr>) -> Result<(), OptionFault> {
         let text = match (value, self.value) {
             (Some(text), _) => text,
             (None, None) => OsStr::new(value::ON),
-            (None, Some(_)) => return Err(OptionFault::NoValue { name: name() }),
+            (None, Some(_)) => return Err(OptionFault::NoValue { name }),
         };
         (self.set)(options, text).map_err(|expected| OptionFault::Value {
-            name: name(),
+            name,
             value: text.to_owned(),
             expected,
         })

@@ -40,6 +40,12 @@ use crate::root::contract::Contract;
 /// What all options of a caller begin with, in front of a bundle's own arguments.
 pub const PREFIX: &str = "--polecat-";
 
+/// What they begin with for the verbs of polecat.
+pub const VERBS_PREFIX: &str = "--";
+
+/// What stands in front of those of a manifest, where something is said of them.
+pub(crate) const MANIFEST: &str = "the manifest's ";
+
 /// What is asked for. The default is what a bundle without any option gets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
@@ -99,13 +105,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads `words`, the later over the earlier.
+    /// Reads `words` that were given to a verb, the later over the earlier.
     ///
     /// # Errors
     /// [`OptionFault`]: a word that is no option, or with a value that it cannot have.
     pub fn read(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Self, OptionFault> {
         let mut options = Self::default();
-        options.extend(words)?;
+        options.extend(words, VERBS_PREFIX)?;
         Ok(options)
     }
 
@@ -133,7 +139,7 @@ impl Options {
         if contain {
             options.close();
         }
-        options.extend(words)?;
+        options.extend(words, MANIFEST)?;
         Ok(options)
     }
 
@@ -180,15 +186,22 @@ impl Options {
         }
     }
 
-    /// Reads more `words` over what is there.
+    /// Reads more `words` over what is there. In faults they have their `prefix`.
     ///
     /// # Errors
     /// See [`Options::read`].
-    pub fn extend(&mut self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<(), OptionFault> {
+    pub fn extend(
+        &mut self,
+        words: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        prefix: &'static str,
+    ) -> Result<(), OptionFault> {
         for word in words {
             let (name, value) = split(word.as_ref());
-            let unknown = || OptionFault::Unknown { name: name.to_owned() };
-            Flag::named(name).ok_or_else(unknown)?.set(self, value)?;
+            let name = spelled(prefix, name);
+            match Flag::named(split(word.as_ref()).0) {
+                Some(flag) => flag.set(self, name, value)?,
+                None => return Err(OptionFault::Unknown { name }),
+            }
         }
         Ok(())
     }
@@ -213,8 +226,9 @@ pub fn take_prefixed(
         };
         let mut word = OsStr::from_bytes(word).to_owned();
         if !word.as_bytes().contains(&b'=') && takes_value(&word) {
-            let name = word.clone();
-            let value = arguments.next().ok_or(OptionFault::NoValue { name })?;
+            let value = arguments.next().ok_or_else(|| OptionFault::NoValue {
+                name: spelled(PREFIX, &word),
+            })?;
             word.push("=");
             word.push(value);
         }
@@ -222,6 +236,13 @@ pub fn take_prefixed(
     }
     rest.extend(arguments);
     Ok((words, rest))
+}
+
+/// A name as whoever gave it wrote it.
+pub(crate) fn spelled(prefix: &str, name: &OsStr) -> OsString {
+    let mut whole = OsString::from(prefix);
+    whole.push(name);
+    whole
 }
 
 /// Name and value of `NAME=VALUE`.

@@ -8,7 +8,9 @@ fn words(words: &[&str]) -> Vec<OsString> {
 fn later_words_win() {
     let mut options = Options::read(["contain", "hostname=a", "env=A=1"]).unwrap();
     assert!(options.contain);
-    options.extend(["contain=no", "hostname=b.c", "env=B=2=3"]).unwrap();
+    options
+        .extend(["contain=no", "hostname=b.c", "env=B=2=3"], PREFIX)
+        .unwrap();
     let expected = Options {
         hostname: Some("b.c".into()),
         env: vec!["A=1".into(), "B=2=3".into()],
