@@ -121,10 +121,15 @@ impl Error {
                 ..
             } => Some("have it packed with that, by --include: `polecat plan` shows what is taken along".into()),
             Self::Strict { .. } => Some("leave one of the two away".into()),
-            Self::ServerEnded(_) => Some("set POLECAT_MOUNT=unpack, which needs no server".into()),
+            Self::InitEnded(_) => limits::hint_of_memory().map(str::to_owned),
+            Self::ServerEnded(_) => Some(
+                limits::hint_of_memory()
+                    .unwrap_or("set POLECAT_MOUNT=unpack, which needs no server")
+                    .into(),
+            ),
             Self::Monitor { errno, .. } => limits::hint_of_fork(*errno).map(str::to_owned),
             Self::PidFileTaken(_) => Some("another file, or end the run whose process id is in it".into()),
-            Self::NotExecuted { .. } | Self::InitEnded(_) | Self::File { .. } => None,
+            Self::NotExecuted { .. } | Self::File { .. } => None,
         }
     }
 }

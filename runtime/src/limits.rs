@@ -32,6 +32,24 @@ pub fn hint_of_fork(errno: Errno) -> Option<&'static str> {
     }
 }
 
+/// Less memory than this, in bytes, may be too little for a process of ours: the image server takes 17 MB at its start.
+const SCARCE: rlim_t = 64 << 20;
+
+/// What to try where a process of ours was killed, as it is where it gets no memory: none where no limit of the caller's can be why.
+#[must_use]
+pub fn hint_of_memory() -> Option<&'static str> {
+    let soft = |resource| resource::getrlimit(resource).map_or(resource::RLIM_INFINITY, |(soft, _)| soft);
+    scarce(soft(Resource::RLIMIT_DATA), soft(Resource::RLIMIT_AS))
+}
+
+fn scarce(data: rlim_t, address_space: rlim_t) -> Option<&'static str> {
+    match (data < SCARCE, address_space < SCARCE) {
+        (true, _) => Some("raise the limit of data (ulimit -d)"),
+        (_, true) => Some("raise the limit of memory (ulimit -v)"),
+        _ => None,
+    }
+}
+
 /// The caller's limit of the size of files. It is meant for the app; what the runtime writes itself, into file systems in memory
 /// that nobody else sees, would be cut off by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +100,22 @@ mod tests {
         let file_limit = io::Error::from_raw_os_error(libc::EMFILE);
         assert_eq!(hint_of_io(&file_limit), hint(Errno::EMFILE));
         assert_eq!(hint_of_io(&io::ErrorKind::UnexpectedEof.into()), None);
+    }
+
+    #[test]
+    fn memory_may_be_scarce_by_two_limits() {
+        let (none, low) = (resource::RLIM_INFINITY, 1 << 20);
+        for (data, space, expected) in [
+            (none, none, None),
+            (SCARCE, SCARCE, None),
+            (low, none, Some("ulimit -d")),
+            (none, low, Some("ulimit -v")),
+            (low, low, Some("ulimit -d")),
+        ] {
+            let found = scarce(data, space);
+            assert_eq!(found.is_some(), expected.is_some(), "{data} {space}");
+            assert!(found.unwrap_or_default().contains(expected.unwrap_or_default()));
+        }
     }
 
     #[test]

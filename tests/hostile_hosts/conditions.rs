@@ -253,7 +253,10 @@ pub(crate) const FILES_AND_LIMITS: &[Condition] = &[
         "RLIMIT_DATA 1 MiB",
         filtered(&["limit=2:0x100000"]),
         LOOP,
-        Refused(&["memory allocation of", "init ended before the app did"]),
+        Refused(&[
+            "there is no memory to be had (try: raise the limit of data (ulimit -d))",
+            "init ended before the app did: exit status 125 (try: raise the limit of data (ulimit -d))",
+        ]),
     ),
 ];
 

@@ -19,6 +19,7 @@ use super::server::{self, Server, Service};
 use super::signals;
 use super::terminal::Foreground;
 use crate::debug::Trace;
+use crate::error::Error;
 use crate::exit;
 use crate::hosts_root::fusermount;
 use crate::keep::{Connection, News};
@@ -94,8 +95,13 @@ impl Monitor<'_> {
         }
         self.end_server()?;
         self.leave_kept();
-        if let Some((_, Some(failure))) = self.run.server_end.take() {
-            self.note_unserved(failure);
+        match self.run.server_end.take() {
+            Some((_, Some(failure))) => self.note_unserved(failure),
+            Some((change, None)) if change != Change::Exited(0) => {
+                let error = Error::ServerEnded(change);
+                self.note_unserved(Failure::of(&error, error.hint(), error.status()));
+            }
+            _ => {}
         }
         self.foreground.take_back()?;
         Ok(self.run.observed)

@@ -7,6 +7,7 @@ pub mod disposition;
 pub mod keyring;
 pub mod landlock;
 pub mod loop_device;
+pub mod memory;
 pub mod mount_attribute;
 pub mod network;
 pub mod process;

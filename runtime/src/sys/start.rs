@@ -9,6 +9,9 @@
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 
+#[global_allocator]
+static ALLOCATOR: runtime::sys::memory::Allocator = runtime::sys::memory::Allocator;
+
 // SAFETY: the name is the C library's, which calls it once, with a vector of `count` NUL-terminated strings.
 #[unsafe(no_mangle)]
 extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
