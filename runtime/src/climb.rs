@@ -286,6 +286,7 @@ impl RungError {
             Self::OverlayOnDirectory(Errno::EINVAL) => {
                 Some("name a directory without mounts below it, unlike /, or run as root".into())
             }
+            Self::Upper(error) => error.hint().map(str::to_owned),
             Self::Overlay(Errno::ENODEV) => Some("load the overlay module, or set POLECAT_MOUNT=unpack".into()),
             Self::Overlay(_) => Some("set POLECAT_MOUNT=unpack, which needs no overlay".into()),
             _ => None,

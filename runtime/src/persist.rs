@@ -15,6 +15,7 @@ use nix::unistd::{geteuid, mkdir};
 
 use crate::directory;
 use crate::error::errno;
+use crate::limits;
 use crate::root::apply;
 use crate::root::mounting;
 use crate::root::overlay::{Layers, overlay};
@@ -144,6 +145,22 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
+impl UpperError {
+    /// What to try.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Overlay(Errno::EINVAL | Errno::EOPNOTSUPP)
+            | Self::Layer(TreeError {
+                errno: Errno::EPERM, ..
+            }) => Some(
+                "a directory on a file system that can be an upper layer, as ext4, xfs, btrfs and tmpfs can, and NFS, FAT \
+                     and overlays, which containers have, cannot: `findmnt -T DIR` says on which it is",
+            ),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for UpperError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -182,7 +199,16 @@ impl Why {
     /// In words, and what to try.
     fn told(self) -> (&'static str, Option<&'static str>) {
         match self {
-            Self::System(errno) => (errno.desc(), None),
+            Self::System(errno) => (
+                errno.desc(),
+                match errno {
+                    Errno::ENOENT => Some("make the directory that it is to be in"),
+                    Errno::EACCES | Errno::EPERM | Errno::EROFS | Errno::ENOTDIR => {
+                        Some("take a directory that you may write to")
+                    }
+                    _ => limits::hint(errno),
+                },
+            ),
             Self::Foreign => (
                 "it is not the caller's alone",
                 Some("take a directory of your own that only you may write to"),

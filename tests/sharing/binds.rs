@@ -177,6 +177,28 @@ fn what_cannot_be_bound_stops_the_start_in_every_way() {
     }
 }
 
+#[test]
+fn a_file_is_bound_on_a_file_and_a_directory_on_a_directory() {
+    for place in places(&Place::ALL) {
+        let bundle = SHELL.get();
+        let scratch = Scratch::new();
+        let source = host(&scratch, "source");
+        for (option, told) in [
+            (
+                bind(&source.join("file"), ":/etc"),
+                "polecat: bind a file on /etc in the new root: Is a directory (try: another DST",
+            ),
+            (
+                bind(&source, ":/bin/busybox"),
+                "polecat: bind a directory on /bin/busybox in the new root: Not a directory (try: another DST",
+            ),
+        ] {
+            let ended = run(bundle.as_ref(), place, &[option], "echo started").exits(125);
+            assert!(ended.err().starts_with(told), "{place}: {ended}");
+        }
+    }
+}
+
 /// A bundle whose image has these links.
 fn with_links(links: &[(&str, &str)]) -> Bundle {
     let scratch = Scratch::new();

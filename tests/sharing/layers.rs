@@ -96,6 +96,32 @@ fn a_layer_is_for_one_image_and_one_run() {
 }
 
 #[test]
+fn a_file_system_that_cannot_be_an_upper_layer_is_said_to_be_one() {
+    if skip(&[Need::Root, Need::Overlay]) {
+        return;
+    }
+    for place in places(&[Place::RootLoop, Place::RootFuse, Place::RootUnpack]) {
+        let bundle = SHELL.get();
+        let scratch = Scratch::new();
+        let own = scratch.path().display();
+        let script = format!(
+            "set -e; cd {own}; mkdir l u w m; mount -t overlay -o lowerdir=l,upperdir=u,workdir=w overlay m; exec \"$@\""
+        );
+        let prefix = ["unshare", "--mount", "--propagation=private", "sh", "-c", &script, "sh"];
+        let mut command = bundle.start_behind(place, &prefix);
+        let option = format!("--polecat-persist={own}/m/kept");
+        let ended = exec::run(command.args([&option, "--", "-c", "echo started"])).exits(125);
+        assert_eq!(ended.out(), "", "{place}: {ended}");
+        assert!(
+            ended
+                .err()
+                .contains("Invalid argument (try: a directory on a file system that can be an upper layer"),
+            "{place}: {ended}"
+        );
+    }
+}
+
+#[test]
 fn a_layer_that_was_not_made_in_full_is_made_anew() {
     for place in places(&Place::BOTH_USERS) {
         let bundle = SHELL.get();

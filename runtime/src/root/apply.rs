@@ -13,7 +13,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::fchdir;
 
 use super::op::{Bind, BindKind, Entry, Op, System};
-use super::tree::{NO_POINT, Place, Tree, TreeError, open_beneath};
+use super::tree::{NO_DIRECTORY, NO_FILE, NO_POINT, Place, Tree, TreeError, open_beneath};
 use super::{mount_table, mounting};
 use crate::error::errno;
 use crate::sys::mount_attribute::{self, NO_DEVICES, NO_EXEC, NO_SET_ID, READ_ONLY};
@@ -375,6 +375,10 @@ impl ApplyError {
                 errno: Errno::EPERM,
                 ..
             } => "the host's /proc is covered in parts, as container engines do; without --contain it is shared",
+            Self::Tree(TreeError {
+                action: NO_FILE | NO_DIRECTORY,
+                ..
+            }) => "another DST: a file is bound on a file, and a directory on a directory",
             Self::Tree(TreeError { action: NO_POINT, .. }) => {
                 "make it on the host: nothing is made in a directory of the host's to mount something on"
             }

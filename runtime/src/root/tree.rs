@@ -23,6 +23,9 @@ const PARENT_MODE: u32 = 0o755;
 
 /// What [`Tree::point`] wants.
 pub(super) const NO_POINT: &str = "mount on";
+/// The same where a directory is in the place for a file, and the other way round.
+pub(super) const NO_FILE: &str = "bind a file on";
+pub(super) const NO_DIRECTORY: &str = "bind a directory on";
 
 /// A directory and what is below it.
 #[derive(Debug)]
@@ -115,7 +118,8 @@ impl Tree {
 
     /// Makes a place to mount a directory or a file on, unless there is one. Without `make` there has to be.
     pub(crate) fn point(&mut self, path: &Path, directory: bool, make: bool) -> Result<(), TreeError> {
-        let failed = |errno| TreeError::new(NO_POINT, path, errno);
+        let no = |action, errno| TreeError::new(action, path, errno);
+        let failed = |errno| no(NO_POINT, errno);
         if !make {
             let parent = path.parent().map_or(Path::new(""), relative);
             let opened = walk(self.root.try_clone().map_err(|error| failed(errno(&error)))?, parent).map_err(failed)?;
@@ -123,8 +127,9 @@ impl Tree {
         }
         let place = self.place(path)?;
         match place.stat() {
-            Ok(stat) if is_directory(&stat) && !directory => Err(failed(Errno::EISDIR)),
-            Ok(stat) if !is_directory(&stat) && (directory || is_link(&stat)) => Err(failed(Errno::ENOTDIR)),
+            Ok(stat) if is_directory(&stat) && !directory => Err(no(NO_FILE, Errno::EISDIR)),
+            Ok(stat) if is_link(&stat) => Err(failed(Errno::ELOOP)),
+            Ok(stat) if directory && !is_directory(&stat) => Err(no(NO_DIRECTORY, Errno::ENOTDIR)),
             Ok(_) => Ok(()),
             Err(Errno::ENOENT) if make && directory => self.make(&place, PARENT_MODE, relative(path)),
             Err(Errno::ENOENT) if make => place.create(0o644).map(drop).map_err(failed),
