@@ -18,15 +18,16 @@ use support::requirement::skip;
 use support::roots::{BUSYBOX_NEEDS, busybox};
 use support::{Bundle, Ended, Need, Place, Scratch, exec, wait};
 
+#[path = "limits/kills.rs"]
+mod kills;
+#[path = "limits/memory.rs"]
+mod memory;
 #[path = "limits/status.rs"]
 mod status;
 
 static SHELL: Shared = Shared::new(|| Bundle::pack(&[], &busybox(&Scratch::new()), &["/bin/sh"]));
 
 const ROOT: [Place; 3] = [Place::RootLoop, Place::RootFuse, Place::RootUnpack];
-
-/// Takes 90 MB at once, in the program's own process.
-const GREEDY: &str = "exec busybox dd if=/dev/zero of=/dev/null bs=90M count=1";
 
 fn places(wanted: &[Place]) -> Vec<Place> {
     Place::there(wanted, &BUSYBOX_NEEDS)
@@ -101,21 +102,6 @@ fn first_of(cgroup: &Path, names: &[&str]) -> String {
 }
 
 #[test]
-fn memory_beyond_the_limit_kills() {
-    for place in limited() {
-        let bundle = SHELL.get();
-        let ended = run(&bundle, place, &["--polecat-memory=32M"], GREEDY);
-        assert_eq!(ended.signal(), Some(Signal::SIGKILL), "{place}: {ended}");
-        let ended = run(&bundle, place, &["--polecat-memory=512M"], GREEDY);
-        assert_eq!(ended.code(), Some(0), "{place}: {ended}");
-        // What the shell survives it tells.
-        let line = format!("({GREEDY}); echo $?");
-        let ended = run(&bundle, place, &["--polecat-memory", "32M"], &line);
-        assert!(ended.out().ends_with("137\n"), "{place}: {ended}");
-    }
-}
-
-#[test]
 fn processes_beyond_the_limit_are_not_made() {
     let line = "for i in 1 2 3 4 5 6 7 8; do busybox sleep 5 & echo $i; done; kill $(jobs -p); wait";
     for place in limited() {
@@ -166,30 +152,6 @@ fn the_kernel_has_the_limits_that_were_asked_for() {
 
 fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).expect("a process id"))
-}
-
-#[test]
-fn what_a_killed_monitor_left_is_taken_away_by_the_next_start() {
-    for place in limited() {
-        let bundle = SHELL.get();
-        let mut child = stay(start(&bundle, place, &["--polecat-pids=9"], STAY));
-        let mut other = stay(start(&bundle, place, &["--polecat-pids=9"], STAY));
-        kill(pid(&child), Signal::SIGKILL).expect("a process");
-        let _status = child.wait().expect("an end");
-        let left = made_by(child.id());
-        assert_eq!(left.len(), 1, "{place}: nobody can take it away");
-        let is_empty = || fs::read_to_string(left[0].join("cgroup.procs")).is_ok_and(|text| text.is_empty());
-        wait::until("nobody is in it", is_empty);
-        // Init may hold it for a moment longer than the app lives.
-        wait::until("the next start takes it away", || {
-            let _ended = run(&bundle, place, &["--polecat-pids=9"], "true").success();
-            made_by(child.id()).is_empty()
-        });
-        assert_eq!(made_by(other.id()).len(), 1, "{place}: one that lives stays");
-        kill(pid(&other), Signal::SIGTERM).expect("a process");
-        let _status = other.wait().expect("an end");
-        assert_eq!(made_by(other.id()).len(), 0, "{place}");
-    }
 }
 
 #[test]

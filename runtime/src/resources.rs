@@ -56,6 +56,11 @@ impl Resources {
         }
     }
 
+    /// Whether the kernel has killed processes for want of memory, where that is limited.
+    pub(crate) fn ran_out_of_memory(&self) -> bool {
+        self.cgroups.ran_out_of_memory()
+    }
+
     /// Moves this process there. Notes what does not limit it then, over what was noted before.
     ///
     /// # Errors

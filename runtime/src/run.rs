@@ -142,6 +142,7 @@ fn attend(
             // What watches the app is gone with the attempt.
             Some(failure) if !watched && planned.go_on() => failure,
             last => {
+                planned.tell_of_memory();
                 return match first.zip(last) {
                     Some((failure, last)) => Err(Error::Elsewhere(failure.because(last))),
                     None => Ok(observed?.conclude(planned.program())),

@@ -18,6 +18,7 @@ use crate::options::Limits;
 use crate::root::op::{Bind, BindKind};
 
 mod enclosing;
+mod events;
 mod hierarchy;
 mod leaf;
 mod remover;
@@ -157,6 +158,14 @@ impl Cgroups {
         Ok(())
     }
 
+    /// Whether the kernel has killed processes in them for want of memory.
+    pub(crate) fn ran_out_of_memory(&self) -> bool {
+        let limited = |(leaf, controllers): &(Leaf, Vec<&str>)| {
+            controllers.contains(&"memory") && events::ran_out_of_memory(leaf.directory())
+        };
+        self.leaves.iter().any(limited)
+    }
+
     /// Moves this process into them. Notes what does not limit it then after all.
     ///
     /// # Errors
@@ -276,14 +285,22 @@ impl CgroupError {
     /// What to try.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        if let Self::Remover(errno) = self {
-            return limits::hint_of_fork(*errno).map(str::to_owned);
-        }
-        Some(
-            "start it where a cgroup is delegated to you, as by `systemd-run --user --scope`, or as root; with limits-optional \
-             it starts without the limit"
-                .into(),
-        )
+        let hint = match self {
+            Self::Remover(errno) => return limits::hint_of_fork(*errno).map(str::to_owned),
+            Self::Missing { .. } => {
+                "mount cgroup2 on /sys/fs/cgroup; some machines want cgroup_enable=memory at boot for limits of memory"
+            }
+            Self::System {
+                errno: Errno::EROFS, ..
+            } => "limit the container instead, as by `docker run --memory`, or give it a cgroup that it may write to",
+            Self::System {
+                errno: Errno::ENOENT, ..
+            } => "have systemd delegate the controller: Delegate=yes under [Service] by `systemctl edit user@.service`",
+            Self::System { .. } => {
+                "`systemd-run --user --scope` in front of it, which starts it where cgroups of version 2 are yours, or root"
+            }
+        };
+        Some(format!("{hint}; with limits-optional it starts without the limit"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a run has to itself beside its root: namespaces, the layer that is kept, what the app may use.
 
 use std::env;
-
+use std::io::{self, Write};
 
 use nix::sched::{CloneFlags, unshare};
 
@@ -35,6 +35,21 @@ impl Planned {
     /// In init, which has a copy: what the run holds is the monitor's to let go of.
     pub(crate) fn leave_hold(&mut self) {
         self.resources.disown();
+    }
+
+    /// Says on stderr if the limit of memory has killed, which a status alone does not tell from other ends.
+    pub(crate) fn tell_of_memory(&self) {
+        if !self.resources.ran_out_of_memory() {
+            return;
+        }
+        let prefix = self.job.source.prefix();
+        let text = format!(
+            "polecat: out of memory: the kernel has killed processes of the program (try: a larger {prefix}memory)\n"
+        );
+        match io::stderr().write_all(text.as_bytes()) {
+            // Who has closed stderr does not want to read it.
+            Ok(()) | Err(_) => {}
+        }
     }
 
     /// Whether init is in a network namespace of its own.
