@@ -1,6 +1,5 @@
 //! The one executor of [`Op`]s. The only code that mounts into the new root.
 
-use std::fmt;
 use std::fs::DirBuilder;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::DirBuilderExt;
@@ -13,10 +12,15 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::fchdir;
 
 use super::op::{Bind, BindKind, Entry, Op, System};
-use super::tree::{NO_DIRECTORY, NO_FILE, NO_POINT, Place, Tree, TreeError, open_beneath};
+use super::tree::{Place, Tree, TreeError, open_beneath};
 use super::{mount_table, mounting};
 use crate::error::errno;
 use crate::sys::mount_attribute::{self, NO_DEVICES, NO_EXEC, NO_SET_ID, READ_ONLY};
+
+mod error;
+
+pub use error::ApplyError;
+use error::PART;
 
 /// How this process sees things while the root is built.
 #[derive(Debug, Clone, Copy)]
@@ -316,102 +320,3 @@ fn enter(tree: &mut Tree, path: &Path) -> Result<Place, ApplyError> {
 fn inside(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
-
-/// A step that failed.
-#[derive(Debug)]
-pub enum ApplyError {
-    /// An entry could not be made.
-    Tree(TreeError),
-    /// Something could not be mounted. It is not there.
-    Mount {
-        /// File system, or what it was.
-        what: &'static str,
-        /// Where in the new root.
-        path: PathBuf,
-        /// Why.
-        errno: Errno,
-    },
-    /// Something could not be made read-only. It is there and can be written.
-    Restrict {
-        /// Where in the new root.
-        path: PathBuf,
-        /// Why.
-        errno: Errno,
-    },
-}
-
-/// What is said of what is bound.
-const PART: &str = "a part of the host";
-
-impl ApplyError {
-    fn mount(what: &'static str, path: &Path, errno: Errno) -> Self {
-        Self::Mount {
-            what,
-            path: path.to_owned(),
-            errno,
-        }
-    }
-
-    /// Whether the host refuses to mount, and not what was asked for: what it has that was named is to be seen, or nothing is.
-    #[must_use]
-    pub fn is_of_host(&self) -> bool {
-        const REFUSALS: [Errno; 5] = [Errno::EPERM, Errno::EACCES, Errno::ENOSYS, Errno::ENODEV, Errno::ENOSPC];
-        match self {
-            Self::Tree(_) => false,
-            Self::Mount { what, errno, .. } => !what.starts_with(PART) && REFUSALS.contains(errno),
-            Self::Restrict { errno, .. } => REFUSALS.contains(errno),
-        }
-    }
-
-    /// What to try.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Mount {
-                errno: Errno::ENOSPC, ..
-            } => "raise fs.mount-max: the kernel's limit of mounts is reached",
-            Self::Mount {
-                what: "proc",
-                errno: Errno::EPERM,
-                ..
-            } => "the host's /proc is covered in parts, as container engines do; without --contain it is shared",
-            Self::Tree(TreeError {
-                action: NO_FILE | NO_DIRECTORY,
-                ..
-            }) => "another DST: a file is bound on a file, and a directory on a directory",
-            Self::Tree(TreeError { action: NO_POINT, .. }) => {
-                "make it on the host: nothing is made in a directory of the host's to mount something on"
-            }
-            Self::Tree(error) => return error.hint(),
-            Self::Mount { .. } | Self::Restrict { .. } => return None,
-        };
-        Some(hint.into())
-    }
-}
-
-impl From<TreeError> for ApplyError {
-    fn from(error: TreeError) -> Self {
-        Self::Tree(error)
-    }
-}
-
-impl fmt::Display for ApplyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tree(error) => error.fmt(f),
-            Self::Mount { what, path, errno } => {
-                write!(
-                    f,
-                    "mount {what} on {} of the new root: {}",
-                    path.display(),
-                    errno.desc()
-                )
-            }
-            Self::Restrict { path, errno } => {
-                write!(f, "make {} of the new root read-only: {}", path.display(), errno.desc())
-            }
-        }
-    }
-}
-
-impl std::error::Error for ApplyError {}
