@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Where they are mounted.
 const TOP: &str = "/sys/fs/cgroup";
@@ -42,8 +43,14 @@ fn search(directory: &Path, prefix: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether cgroups with limits of memory, processes and processors can be made beside or below this process.
+/// Whether cgroups with limits of memory, processes and processors can be made beside or below this process. Tried once: two
+/// threads at a time would be in each other's way.
 pub(crate) fn can_be_made() -> bool {
+    static TRIED: OnceLock<bool> = OnceLock::new();
+    *TRIED.get_or_init(try_to_make)
+}
+
+fn try_to_make() -> bool {
     ["memory", "pids", "cpu"].into_iter().all(|controller| {
         let Some(own) = of_process("self", controller) else {
             return false;
