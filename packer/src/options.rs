@@ -10,7 +10,8 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use bundle::manifest::Seccomp;
-use runtime::options::{FilterChoice, split};
+use runtime::options::{FilterChoice, UserOption, split};
+use runtime::root::contract::{Item, Origin};
 
 use crate::closure::{Extent, Locales, Request};
 use crate::evidence::EvidenceKind;
@@ -200,7 +201,11 @@ impl Asked {
             .chain(&self.allow)
             .try_for_each(|pattern| check_pattern(pattern))?;
         self.env.iter().try_for_each(|variable| check_variable(variable))?;
-        let (isolation, seccomp_file) = isolation(&self.isolation)?;
+        let Isolated {
+            words: isolation,
+            seccomp_file,
+            user,
+        } = isolation(&self.isolation)?;
         let workdir = self.workdir.as_deref().map(workdir).transpose()?;
         let reach = self.reach();
         Ok(PackOptions {
@@ -218,6 +223,7 @@ impl Asked {
                 traces: Vec::new(),
                 misses: Vec::new(),
                 workdir: workdir.as_deref().map(RootPath::new),
+                user,
             },
             workdir,
             reach,
@@ -371,8 +377,18 @@ fn check_pattern(pattern: &str) -> Result<(), OptionsError> {
     Pattern::new(pattern).map(drop).map_err(OptionsError::Pattern)
 }
 
-/// Checks the words as a start would read them. A profile of system calls stands beside them: here is its file.
-fn isolation(words: &[OsString]) -> Result<(Vec<String>, Option<PathBuf>), OptionsError> {
+/// What the words of isolation come to.
+struct Isolated {
+    /// As they are fixed in the manifest.
+    words: Vec<String>,
+    /// A profile of system calls stands beside them: here is its file.
+    seccomp_file: Option<PathBuf>,
+    /// As whom the program runs, where the image says who that is.
+    user: Option<UserOption>,
+}
+
+/// Checks the words as a start would read them.
+fn isolation(words: &[OsString]) -> Result<Isolated, OptionsError> {
     let options = runtime::options::Options::read(words).map_err(OptionsError::Isolation)?;
     let profile = match options.seccomp {
         Some(FilterChoice::File(path)) => Some(path),
@@ -383,7 +399,12 @@ fn isolation(words: &[OsString]) -> Result<(Vec<String>, Option<PathBuf>), Optio
     let words = words
         .map(|word| utf8("an option of isolation", word))
         .collect::<Result<_, _>>()?;
-    Ok((words, profile))
+    let is_of_host = options.host.origin(Item::Passwd) == Origin::Host;
+    Ok(Isolated {
+        words,
+        seccomp_file: profile,
+        user: options.user.filter(|_| !is_of_host),
+    })
 }
 
 #[cfg(test)]

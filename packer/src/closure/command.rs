@@ -13,7 +13,7 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// Most bytes of a configuration file that are read.
 const MAX_CONFIGURATION: u64 = 1024 * 1024;
 /// Most suggestions in a hint.
-const MAX_NEAR: usize = 4;
+pub(super) const MAX_NEAR: usize = 4;
 
 /// PATH of the root file system: from `/etc/environment` (pam_env), else ENV_SUPATH of `/etc/login.defs`, else the usual one.
 /// Parts that are not absolute are left out.
@@ -161,7 +161,7 @@ fn near(rootfs: &Rootfs, command: &[u8], search_path: &str) -> Result<Vec<String
 
 /// Edits that make one name of the other (insertions, deletions, replacements and swapped neighbours); none where they are too many
 /// for a slip, or where the names are the same.
-fn near_distance(command: &[u8], name: &[u8]) -> Option<usize> {
+pub(super) fn near_distance(command: &[u8], name: &[u8]) -> Option<usize> {
     let allowed = 1 + command.len() / 5;
     // The distance is at least the difference in length: most names are done with.
     if command == name || command.len().abs_diff(name.len()) > allowed {

@@ -65,6 +65,15 @@ pub enum ClosureError {
         /// What it holds.
         secret: Secret,
     },
+    /// `--user` names somebody whom the image does not know.
+    NoSuchName {
+        /// The user or group.
+        name: String,
+        /// Where it should stand.
+        file: &'static str,
+        /// Names there that look like it.
+        near: Vec<String>,
+    },
     /// One of these about a program of `--also` instead of the command.
     Also(Box<ClosureError>),
     /// One of these about an entry point of `--as`.
@@ -121,6 +130,8 @@ impl ClosureError {
                 search_path: Some(_), ..
             } => Some("give the path of the command inside the root file system".into()),
             Self::CommandNotFound { .. } => Some("paths are those inside the root file system".into()),
+            Self::NoSuchName { near, .. } if !near.is_empty() => None,
+            Self::NoSuchName { .. } => Some("add it there, or give its number".into()),
             Self::NotExecutable { .. } => Some("make it executable with chmod +x".into()),
             Self::NotAProgram {
                 fault: ProgramFault::NoInterpreter,
@@ -163,10 +174,11 @@ impl ClosureError {
                     Some(search_path) => write!(f, "found in the root file system's PATH, {search_path}")?,
                     None => f.write_str("in the root file system")?,
                 }
-                match near.as_slice() {
-                    [] => Ok(()),
-                    near => write!(f, "; did you mean {}?", near.join(" or ")),
-                }
+                write_near(near, f)
+            }
+            Self::NoSuchName { name, file, near } => {
+                write!(f, "--user: {name}: not in {file} of what is packed")?;
+                write_near(near, f)
             }
             Self::Dangling { path, missing } => {
                 write!(
@@ -188,6 +200,13 @@ impl ClosureError {
             Self::Also(error) => error.write("--also ", f),
             Self::EntryPoint { name, error } => error.write(&format!("--as {name}="), f),
         }
+    }
+}
+
+fn write_near(near: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match near {
+        [] => Ok(()),
+        near => write!(f, "; did you mean {}?", near.join(" or ")),
     }
 }
 

@@ -23,10 +23,13 @@ mod processes;
 mod script;
 mod terminfo;
 mod traced;
+mod users;
 mod workdir;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+
+use runtime::options::UserOption;
 
 use crate::elf::ElfStore;
 use crate::plan::{Plan, Reason, ReasonKind};
@@ -62,6 +65,8 @@ pub struct Request {
     pub misses: Vec<Misses>,
     /// Directory that the program is to be started in.
     pub workdir: Option<RootPath>,
+    /// As whom the program is to run, where a name of it is one of the image.
+    pub user: Option<UserOption>,
 }
 
 /// A program that is to be started by a name of its own.
@@ -124,6 +129,9 @@ pub fn plan(rootfs: &Rootfs, request: &Request, extent: &Extent) -> Result<Plan,
     follow.entries.warn_of_unused_allowances();
 
     let (entries, warnings, refusals) = follow.finish();
+    if let Some(user) = &request.user {
+        users::check(rootfs, &entries, user)?;
+    }
     Ok(Plan {
         rootfs: rootfs.path().to_owned(),
         entry,

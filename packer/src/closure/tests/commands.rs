@@ -221,6 +221,63 @@ fn another_program_is_called_by_its_option() {
 }
 
 #[test]
+fn users_are_known_to_what_is_packed() {
+    use runtime::options::{Name, UserOption};
+    let named = |name: &str| Name::Named(name.to_owned());
+    let tree = Tree::new();
+    let error = |user: Name, group: Option<Name>, exclude: &[&str]| {
+        let request = Request {
+            user: Some(UserOption { user, group }),
+            exclude: exclude.iter().map(|&glob| glob.to_owned()).collect(),
+            ..command_only("static")
+        };
+        tree.try_plan(&request).err().map(|error| error.to_string())
+    };
+    // Those of the files that are made where there are none.
+    assert_eq!(error(named("nobody"), Some(named("nogroup")), &[]), None);
+    let missing = "--user: www-data: not in /etc/passwd of what is packed";
+    assert_eq!(error(named("www-data"), None, &[]).as_deref(), Some(missing));
+    tree.file("/etc/passwd", "www-data:x:33:33::/:\nbroken:x:y:1::/:\n", 0o644);
+    tree.file("/etc/group", "www-data:x:33:\ntape:x:7:\n", 0o644);
+    assert_eq!(error(named("www-data"), Some(named("tape")), &[]), None);
+    assert_eq!(error(Name::Id(4711), Some(Name::Id(4711)), &[]), None);
+    let gone: &[&str] = &["/etc/passwd"];
+    for (user, group, exclude, expected) in [
+        (
+            named("wwwdata"),
+            None,
+            &[][..],
+            "wwwdata: not in /etc/passwd of what is packed; did you mean www-data?",
+        ),
+        (
+            named("broken"),
+            None,
+            &[],
+            "broken: not in /etc/passwd of what is packed",
+        ),
+        (
+            Name::Id(1),
+            Some(named("tap")),
+            &[],
+            "tap: not in /etc/group of what is packed; did you mean tape?",
+        ),
+        (
+            named("www-data"),
+            None,
+            gone,
+            "www-data: not in /etc/passwd of what is packed",
+        ),
+    ] {
+        assert_eq!(error(user, group, exclude), Some(format!("--user: {expected}")));
+    }
+    // A start follows no link to it.
+    fs::remove_file(tree.at("/etc/passwd")).expect("a file of ours");
+    tree.file("/usr/lib/passwd", "www-data:x:33:33::/:\n", 0o644);
+    tree.link("../usr/lib/passwd", "/etc/passwd");
+    assert_eq!(error(named("www-data"), None, &[]).as_deref(), Some(missing));
+}
+
+#[test]
 fn files_that_arguments_name_come_along() {
     let tree = Tree::new();
     tree.file("/opt/app/main", "#!/opt/interpreter\n", 0o644);
