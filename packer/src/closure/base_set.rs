@@ -134,7 +134,14 @@ fn add_directories(follow: &mut Follow<'_>) -> Result<(), ClosureError> {
         let path = known(path);
         match follow.rootfs().resolve(path.as_bytes(), Last::Keep) {
             // A link such as /var/run is taken as it is, without what it leads to.
-            Ok(_) => follow.entries.add_alone(&path, &base("a standard directory"))?,
+            Ok(place) => {
+                follow.entries.add_alone(&path, &base("a standard directory"))?;
+                if place.metadata.kind == Kind::Symlink && path == known("/etc") {
+                    let message =
+                        "is a link: a start adds nothing of the host's to it, no resolv.conf and no name of the caller";
+                    follow.entries.warn(WarningKind::Condition, &path, message);
+                }
+            }
             Err(error) if is_absence(error.errno()) => {
                 follow
                     .entries

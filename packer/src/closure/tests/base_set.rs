@@ -55,6 +55,74 @@ fn top_level_links_and_standard_directories() {
     assert_eq!(plan.warnings, []);
 }
 
+/// A link or a file at a standard place, what else is there, and where standard directories and files come to be, if anywhere.
+type Displaced<'a> = (&'a str, Option<&'a str>, &'a [&'a str], &'a [&'a str], &'a [&'a str]);
+
+#[test]
+fn standard_places_behind_links() {
+    let cases: [Displaced<'_>; 9] = [
+        ("/var", Some("/run"), &["/run"], &["/run/lib/misc", "/run/tmp"], &[]),
+        ("/var", Some("run"), &[], &["/run/lib/misc", "/run/tmp"], &[]),
+        ("/var", Some("/nowhere/at/all"), &[], &["/nowhere/at/all/lib/misc"], &[]),
+        ("/tmp", Some("var/tmp"), &["/var/tmp"], &["/var/tmp"], &[]),
+        ("/run", Some("var/run"), &["/var/run"], &["/var/run"], &[]),
+        (
+            "/etc",
+            Some("usr/etc"),
+            &["/usr/etc"],
+            &["/usr/etc/passwd", "/usr/etc/hosts"],
+            &[],
+        ),
+        (
+            "/etc",
+            Some("../../usr/etc"),
+            &[],
+            &["/usr/etc/passwd", "/usr/etc/hosts"],
+            &[],
+        ),
+        ("/var", Some("var"), &[], &[], &["/var/lib/misc", "/var/tmp"]),
+        ("/etc", None, &[], &[], &["/etc/passwd", "/etc/hosts"]),
+    ];
+    for (place, target, directories, made, left_out) in cases {
+        let tree = Tree::new();
+        for directory in directories {
+            fs::create_dir_all(tree.at(directory)).expect("a directory");
+        }
+        match target {
+            Some(target) => tree.link(target, place),
+            None => tree.file(place, "no directory", 0o644),
+        }
+        let plan = tree.plan(&command_only("static"));
+        for path in made {
+            assert!(has(&plan, path), "{place} {target:?}: {path}");
+        }
+        for path in left_out {
+            let warned =
+                |warning: &Warning| warning.kind == WarningKind::Skipped && warning.path == RootPath::new(path);
+            assert!(
+                plan.warnings.iter().any(warned),
+                "{place} {target:?}: {path}: {:?}",
+                plan.warnings
+            );
+        }
+        let told = |warning: &Warning| warning.kind == WarningKind::Condition && warning.path == RootPath::new("/etc");
+        let is_link = place == "/etc" && target.is_some();
+        assert_eq!(
+            plan.warnings.iter().any(told),
+            is_link,
+            "{place} {target:?}: {:?}",
+            plan.warnings
+        );
+        // Nothing is below what is no directory: no image could hold it.
+        for path in plan.entries.keys() {
+            for above in path.ancestors().filter(|above| above != path) {
+                let is_directory = above.is_root() || matches!(plan.entries[&above].node, Node::Directory);
+                assert!(is_directory, "{place} {target:?}: {path} below {above}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_the_runtime_hides_is_told() {
     let tree = Tree::new();

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::elf::specimen::{DT_NEEDED, DT_RUNPATH, DT_SONAME, Specimen};
-use crate::plan::{Node, WarningKind};
+use crate::plan::{Node, Warning, WarningKind};
 
 mod base_set;
 mod commands;
