@@ -5,7 +5,7 @@
 //! sees. A bundle that runs is busy, and most kernels refuse to open it for writing (`ETXTBSY`); those who own the
 //! disk, or the file server, below it are not asked. FUSE checks every read and has no such gap.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use nix::errno::Errno;
 use nix::mount::MsFlags;
 
 use super::{MountError, VerifiedImage};
+use crate::directory;
 use crate::error::errno;
 use crate::sys::loop_device::{self, Window};
 
@@ -108,9 +109,9 @@ fn attach(image: &VerifiedImage, dev: &Path) -> Result<Attached, MountError> {
 /// Nodes are never made: `dev` is the host's.
 fn attach_to_any_node(image: &VerifiedImage, dev: &Path, control: &File) -> Option<Attached> {
     let mut numbers: Vec<u32> = Vec::new();
-    for entry in fs::read_dir(dev).ok()?.flatten() {
+    for name in directory::names(dev).ok()? {
         // In order: the library's sort would take kilobytes of the stub.
-        if let Some(number) = entry.file_name().to_str().and_then(node_number) {
+        if let Some(number) = name.to_str().and_then(node_number) {
             numbers.insert(numbers.partition_point(|known| *known < number), number);
         }
     }

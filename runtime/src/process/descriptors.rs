@@ -1,11 +1,13 @@
 //! The caller's descriptors are the app's. A process of ours that kept them would keep a pipe open that the app has
 //! closed, and whoever reads its other end would wait.
 
-use std::fs::{self, File};
+use std::fs::File;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::unistd::{dup2_stdin, dup2_stdout};
 
+use crate::directory;
 use crate::sys::descriptor;
 
 /// Lets go of all descriptors that came with execve(2) but stderr, which is where errors are said.
@@ -31,10 +33,9 @@ pub(crate) fn close_as_caller() -> Result<(), Errno> {
 
 /// The names in `directory` that are numbers: in `/proc/self/fd` the open descriptors, and one that was open while this looked.
 pub(super) fn numbers(directory: &str) -> Vec<i32> {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return Vec::new();
-    };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect()
+    let mut numbers = Vec::new();
+    for name in directory::names(Path::new(directory)).unwrap_or_default() {
+        numbers.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()));
+    }
+    numbers
 }

@@ -26,35 +26,31 @@ const TTY_GROUP: u32 = 5;
 #[must_use]
 pub fn steps(terminal: Option<&Path>, hosts_root: bool, read_only: bool) -> Vec<Op> {
     let dev = |name: &str| Path::new("/dev").join(name);
-    let mut ops = vec![
-        Op::Mount {
-            path: "/dev".into(),
-            system: System::Private {
-                mode: 0o755,
-                devices: hosts_root,
-            },
+    let (mode, devices) = (0o755, hosts_root);
+    let mut ops = vec![Op::Mount {
+        path: "/dev".into(),
+        system: System::Private { mode, devices },
+    }];
+    ops.push(shm(dev("shm"), read_only));
+    let path = dev("pts");
+    ops.push(Op::Make(Entry::Directory { path, mode }));
+    ops.push(Op::Mount {
+        path: dev("pts"),
+        system: System::Terminals {
+            group: hosts_root.then_some(TTY_GROUP),
         },
-        shm(dev("shm"), read_only),
-        Op::Make(Entry::Directory {
-            path: dev("pts"),
-            mode: 0o755,
-        }),
-        Op::Mount {
-            path: dev("pts"),
-            system: System::Terminals {
-                group: hosts_root.then_some(TTY_GROUP),
-            },
-        },
-    ];
+    });
     let kind = if hosts_root { BindKind::Device } else { BindKind::Node };
-    ops.extend(NODES.map(|name| node(dev(name), dev(name), kind)));
-    ops.extend(LINKS.map(|(name, target)| {
-        Op::Make(Entry::Link {
-            path: dev(name),
-            target,
-        })
-    }));
-    ops.extend(terminal.map(|terminal| node(terminal.to_owned(), dev("console"), BindKind::Node)));
+    for name in NODES {
+        ops.push(node(dev(name), dev(name), kind));
+    }
+    for (name, target) in LINKS {
+        let path = dev(name);
+        ops.push(Op::Make(Entry::Link { path, target }));
+    }
+    if let Some(terminal) = terminal {
+        ops.push(node(terminal.to_owned(), dev("console"), BindKind::Node));
+    }
     ops
 }
 

@@ -11,6 +11,7 @@ use nix::mount::MsFlags;
 use super::mounting;
 use crate::error::errno;
 use crate::sys::mount_attribute::{NO_DEVICES, NO_EXEC, NO_SET_ID, READ_ONLY};
+use crate::text::parts;
 
 /// A line of `/proc/PID/mountinfo`, proc_pid_mountinfo(5): where, and the flags that a remount must not lose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +37,10 @@ const OPTIONS: [(&str, MsFlags); 8] = [
 pub(super) fn restrict_each(table: &Path, path: &Path, attributes: u64) -> Result<(), Errno> {
     let table = fs::read(table).map_err(|error| errno(&error))?;
     let wanted = flags(attributes);
-    for mounted in parse(&table)
-        .into_iter()
-        .filter(|mounted| mounted.path.starts_with(path))
-    {
+    for mounted in parse(&table) {
+        if !mounted.path.starts_with(path) {
+            continue;
+        }
         let flags = MsFlags::MS_BIND | mounted.flags | wanted;
         match mounting::change(&mounted.path, flags, None) {
             // Covered by another mount, or below a directory that may not be searched: nobody can reach it.
@@ -57,36 +58,40 @@ fn flags(attributes: u64) -> MsFlags {
         (NO_DEVICES, MsFlags::MS_NODEV),
         (NO_EXEC, MsFlags::MS_NOEXEC),
     ];
-    pairs
-        .into_iter()
-        .filter(|(bit, _)| attributes & bit != 0)
-        .map(|(_, flag)| flag)
-        .collect()
+    let mut flags = MsFlags::empty();
+    for (bit, flag) in pairs {
+        flags.set(flag, attributes & bit != 0);
+    }
+    flags
 }
 
 fn parse(table: &[u8]) -> Vec<Mount> {
-    table.split(|&byte| byte == b'\n').filter_map(parse_line).collect()
+    let mut mounts = Vec::new();
+    for line in parts(table, b'\n') {
+        mounts.extend(parse_line(line));
+    }
+    mounts
 }
 
 /// The places of all mounts in a table, proc_pid_mountinfo(5), the root's among them.
 pub(crate) fn points(table: &[u8]) -> impl Iterator<Item = PathBuf> {
-    table.split(|&byte| byte == b'\n').filter_map(point)
+    parts(table, b'\n').into_iter().filter_map(point)
 }
 
 fn point(line: &[u8]) -> Option<PathBuf> {
-    let field = line.split(|&byte| byte == b' ').nth(4)?;
+    let field = *parts(line, b' ').get(4)?;
     Some(PathBuf::from(OsString::from_vec(unescape(field))))
 }
 
 /// `36 35 98:0 /root /mount/point rw,noatime …`
 fn parse_line(line: &[u8]) -> Option<Mount> {
     let path = point(line)?;
-    let options = std::str::from_utf8(line.split(|&byte| byte == b' ').nth(5)?).ok()?;
-    let known = |option: &str| OPTIONS.iter().find(|(name, _)| *name == option).map(|(_, flag)| *flag);
-    Some(Mount {
-        path,
-        flags: options.split(',').filter_map(known).collect(),
-    })
+    let options = parts(parts(line, b' ').get(5)?, b',');
+    let mut flags = MsFlags::empty();
+    for (name, flag) in OPTIONS {
+        flags.set(flag, options.contains(&name.as_bytes()));
+    }
+    Some(Mount { path, flags })
 }
 
 /// Space, tab, newline and backslash are written as three octal digits behind a backslash.

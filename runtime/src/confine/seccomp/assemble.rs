@@ -200,7 +200,10 @@ fn search(segments: &[Segment<'_>]) -> Vec<sock_filter> {
 }
 
 fn of_segment(segment: &Segment<'_>) -> Vec<sock_filter> {
-    let mut program: Vec<sock_filter> = segment.rules.iter().flat_map(|rule| of_rule(rule)).collect();
+    let mut program = Vec::new();
+    for rule in &segment.rules {
+        program.extend(of_rule(rule));
+    }
     program.push(returned(segment.otherwise));
     program
 }
