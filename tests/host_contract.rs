@@ -2,6 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "host_contract/certificates.rs"]
+mod certificates;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -47,6 +50,7 @@ fn pack(whole: bool, options: &[&str]) -> Bundle {
         for file in FILES.into_iter().chain([terminal]) {
             scratch.file(&format!("busybox/{file}"), contents(file, "image"));
         }
+        scratch.file("busybox/usr/lib/libnss_sss.so.2", "a module");
         all.extend([
             "--include",
             "/etc/**",
@@ -116,6 +120,12 @@ fn each_item_is_whose_the_table_says() {
         ("etc/localtime", "localtime=bundled", "", "image\n"),
         ("etc/nsswitch.conf", "", "", "image: sss files\n"),
         ("etc/nsswitch.conf", "nsswitch=host", "host: files\n", "host: files\n"),
+        (
+            "etc/nsswitch.conf",
+            "nsswitch=merged",
+            "host: files\n",
+            "host: sss files\nimage: sss files\n",
+        ),
         ("etc/machine-id", "", "", "image\n"),
         ("etc/machine-id", "machine-id=host", "host\n", "host\n"),
         ("etc/group", "passwd=host", "host:x:7:\n", "host:x:7:\n"),

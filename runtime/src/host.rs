@@ -1,6 +1,7 @@
 //! Facts about the caller and the machine: asked once, before anything is changed. Decides nothing.
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -16,7 +17,9 @@ use nix::sys::stat;
 use nix::sys::sysinfo::sysinfo;
 use nix::unistd::{self, Pid};
 
-use crate::root::contract::{CERTIFICATES, Contract, Item, LOCALE, Offer, Origin, TERMINFO, plain_services};
+use crate::directory;
+use crate::root::contract::certificates::{DIRECTORIES, FILES, is_hash};
+use crate::root::contract::{Contract, Item, LOCALE, NSSWITCH, Offer, Origin, TERMINFO};
 use crate::root::identity::{self, Account};
 use crate::sys::auxv;
 use crate::userns;
@@ -73,30 +76,31 @@ impl Facts {
     /// Leaves out what `contract` has the image keep, and asks for what it has the host give. `speaks_tls`: the image may have a library for it.
     pub(crate) fn offer(&mut self, contract: &Contract, speaks_tls: bool) {
         let of_host = |item| contract.origin(item) == Origin::Host;
-        let copied = [
+        for (item, name) in [
             (Item::ResolvConf, "/etc/resolv.conf"),
             (Item::Hosts, "/etc/hosts"),
             (Item::LocalTime, "/etc/localtime"),
-        ];
-        self.files
-            .retain(|(path, _)| copied.iter().all(|(item, name)| name != path || of_host(*item)));
-        let wanted = [
-            (Item::NsSwitch, "/etc/nsswitch.conf"),
-            (Item::Passwd, "/etc/passwd"),
-            (Item::Passwd, "/etc/group"),
-            (Item::MachineId, "/etc/machine-id"),
-        ];
-        for (item, path) in wanted.into_iter().filter(|(item, _)| of_host(*item)) {
-            if let Ok(contents) = read_short(Path::new(path)) {
-                let plain = item == Item::NsSwitch;
-                self.offer
-                    .files
-                    .push((path, if plain { plain_services(&contents) } else { contents }));
+        ] {
+            if !of_host(item) {
+                self.files.retain(|(path, _)| *path != name);
             }
+        }
+        if of_host(Item::Passwd) {
+            self.offer.files = copied(&["/etc/passwd", "/etc/group"]);
+        }
+        if of_host(Item::MachineId) {
+            self.offer.files.append(&mut copied(&["/etc/machine-id"]));
+        }
+        if contract.origin(Item::NsSwitch) != Origin::Bundled {
+            self.offer.services = read_short(Path::new(NSSWITCH)).ok();
         }
         let certificates = contract.origin(Item::Certificates);
         if certificates == Origin::Host || (certificates == Origin::Merged && speaks_tls) {
-            self.offer.certificates = CERTIFICATES.iter().find_map(|path| regular(Path::new(path)));
+            let file = FILES.iter().find_map(|path| regular(Path::new(path)));
+            if certificates == Origin::Host || file.is_none() {
+                self.offer.certificates.hashed = hashed();
+            }
+            self.offer.certificates.file = file;
         }
         // Whoever has no terminal draws on none, unless he says so.
         let draws = self.terminal.is_some() && contract.origin(Item::TermInfo) == Origin::Merged;
@@ -129,10 +133,7 @@ impl Facts {
             cwd: env::current_dir().ok(),
             terminal: terminal(),
             account: account(uid, gid, home),
-            files: ["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"]
-                .into_iter()
-                .filter_map(|path| Some((path, read_short(Path::new(path)).ok()?)))
-                .collect(),
+            files: copied(&["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"]),
             offer: Offer::default(),
             memory: sysinfo().map_err(|errno| HostError::Memory { errno })?.ram_total(),
         })
@@ -187,6 +188,35 @@ fn regular(path: &Path) -> Option<PathBuf> {
     let real = fs::canonicalize(path).ok()?;
     let known = fs::metadata(&real).ok()?;
     (known.is_file() && known.len() > 0).then_some(real)
+}
+
+/// Those of `paths` that are there, and what is in them.
+fn copied(paths: &[&'static str]) -> Vec<(&'static str, Vec<u8>)> {
+    let mut files = Vec::new();
+    for path in paths {
+        if let Ok(contents) = read_short(Path::new(path)) {
+            files.push((*path, contents));
+        }
+    }
+    files
+}
+
+/// The certificates in the first directory that has any.
+fn hashed() -> Vec<(OsString, Vec<u8>)> {
+    let mut found = Vec::new();
+    for directory in DIRECTORIES {
+        for name in directory::names(Path::new(directory)).unwrap_or_default() {
+            if is_hash(name.as_bytes())
+                && let Ok(contents) = read_short(&Path::new(directory).join(&name))
+            {
+                found.push((name, contents));
+            }
+        }
+        if !found.is_empty() {
+            break;
+        }
+    }
+    found
 }
 
 /// `$TERM` and its description. Some systems name the directory by the number of the first letter.

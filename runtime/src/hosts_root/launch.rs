@@ -7,16 +7,14 @@ use std::fs::{self, File};
 use std::io;
 use std::mem;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
 use super::elf;
 use crate::error::{contains, errno};
 use crate::host::{read_short, read_start};
-
-/// As many as the kernel follows, path_resolution(7).
-const MOST_LINKS: usize = 40;
+use crate::root::survey::{inside, resolve};
 
 /// An interpreter of a script may be a script, execve(2).
 const MOST_SCRIPTS: usize = 5;
@@ -170,32 +168,9 @@ impl Tree<'_> {
 
     /// Where `path` of the tree really is, as chroot(2) would have it: every link is followed, and none out of the tree.
     pub(crate) fn find(self, path: &Path) -> io::Result<PathBuf> {
-        let mut ahead: Vec<OsString> = names(path);
-        let mut links = 0;
-        let mut found = self.0.to_owned();
-        while let Some(name) = ahead.pop() {
-            if name == ".." {
-                if found != self.0 {
-                    found.pop();
-                }
-                continue;
-            }
-            found.push(&name);
-            if !fs::symlink_metadata(&found)?.is_symlink() {
-                continue;
-            }
-            links += 1;
-            if links > MOST_LINKS {
-                return Err(Errno::ELOOP.into());
-            }
-            let target = fs::read_link(&found)?;
-            if target.is_absolute() {
-                found = self.0.to_owned();
-            } else {
-                found.pop();
-            }
-            ahead.extend(names(&target));
-        }
+        let behind = resolve(self.0, path).map_err(|error| error.errno)?;
+        let found = inside(self.0, &behind);
+        fs::symlink_metadata(&found)?;
         Ok(found)
     }
 }
@@ -209,19 +184,6 @@ fn name(arguments: &mut Vec<OsString>, name: OsString) -> OsString {
             OsString::new()
         }
     }
-}
-
-/// The names of a path, the last one first.
-fn names(path: &Path) -> Vec<OsString> {
-    let mut names = Vec::new();
-    for part in path.components().rev() {
-        match part {
-            Component::Normal(name) => names.push(name.to_owned()),
-            Component::ParentDir => names.push("..".into()),
-            _ => {}
-        }
-    }
-    names
 }
 
 /// The interpreter of a script and the one argument that it gets, as the kernel reads them.

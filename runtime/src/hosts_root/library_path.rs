@@ -29,9 +29,9 @@ pub(super) struct Search {
 }
 
 impl Tree<'_> {
-    /// The directories of the tree that have libraries: those that the program and its libraries name, those of the loader's path file
-    /// or cache, the loader's, and the usual ones.
-    pub(super) fn search(self, loader: &Path, found: &Path, program: &Path, facts: Facts) -> Search {
+    /// The directories of the tree that have libraries, whatever a program names: those of the loader's path file or cache, the
+    /// loader's, and the usual ones.
+    pub(crate) fn library_directories(self, loader: &Path, found: &Path) -> Vec<PathBuf> {
         let mut usual = Directories(Vec::new());
         // musl's: a list.
         let stem = loader.file_name().unwrap_or_default().as_bytes();
@@ -51,6 +51,12 @@ impl Tree<'_> {
         for directory in LIB {
             usual.add(self, Path::new(directory));
         }
+        usual.0
+    }
+
+    /// What the loader is told of the directories that the program and its libraries name, and of [`Self::library_directories`].
+    pub(super) fn search(self, loader: &Path, found: &Path, program: &Path, facts: Facts) -> Search {
+        let usual = self.library_directories(loader, found);
         let mut walk = Walk {
             tree: self,
             named: Directories(Vec::new()),
@@ -59,12 +65,12 @@ impl Tree<'_> {
             inhibited: None,
         };
         walk.visit(program, b"", facts);
-        for directory in &usual.0 {
+        for directory in &usual {
             walk.look_in(directory.clone());
         }
         walk.walk();
         let mut path = walk.named;
-        for directory in usual.0 {
+        for directory in usual {
             path.push(directory);
         }
         let mut list = None;

@@ -5,7 +5,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::op::{Bind, BindKind, Entry, Op};
-use super::survey::{Standing, Survey};
+use super::survey::{Questions, Standing, Survey};
+use certificates::Certificates;
+
+pub mod certificates;
+pub mod services;
 
 /// One thing that programs expect of the machine they run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +62,7 @@ use Origin::{Bundled, Host, Merged};
 pub const TABLE: [Row; 9] = [
     row(Item::ResolvConf, "resolv.conf", &[Host, Bundled]),
     row(Item::Hosts, "hosts", &[Host, Bundled]),
-    row(Item::NsSwitch, "nsswitch", &[Bundled, Host]),
+    row(Item::NsSwitch, "nsswitch", &[Bundled, Merged, Host]),
     row(Item::Passwd, "passwd", &[Merged, Host, Bundled]),
     row(Item::LocalTime, "localtime", &[Host, Bundled]),
     row(Item::Certificates, "ca", &[Merged, Host, Bundled]),
@@ -113,25 +117,6 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Where distributions have all certificates in one file: Debian, Fedora, openSUSE, OpenELEC, CentOS 7, Alpine and Arch.
-pub const CERTIFICATES: [&str; 6] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/pki/tls/cacert.pem",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
-
-/// Other names for the first of them, where nothing has that name: what OpenSSL opens by itself, as Debian, Fedora and upstream
-/// build it.
-const ALIASES: [&str; 4] = [
-    "/usr/lib/ssl/cert.pem",
-    "/etc/ssl/cert.pem",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/pki/tls/cert.pem",
-];
-
 /// Directories of terminfo(5). The first is known to every library that reads them.
 pub(crate) const TERMINFO: [&str; 4] = [
     "/usr/share/terminfo",
@@ -139,6 +124,9 @@ pub(crate) const TERMINFO: [&str; 4] = [
     "/lib/terminfo",
     "/etc/terminfo",
 ];
+
+/// nsswitch.conf(5).
+pub(crate) const NSSWITCH: &str = "/etc/nsswitch.conf";
 
 /// Compiled locales of the GNU C library, and messages in all languages.
 pub(crate) const LOCALE: &str = "/usr/lib/locale";
@@ -148,39 +136,31 @@ pub(crate) const LOCALE: &str = "/usr/lib/locale";
 pub struct Offer {
     /// Files of `/etc` that are copied as they are.
     pub files: Vec<(&'static str, Vec<u8>)>,
-    /// The file with all certificates, without links.
-    pub certificates: Option<PathBuf>,
+    /// Its `/etc/nsswitch.conf`.
+    pub services: Option<Vec<u8>>,
+    /// Whom it trusts.
+    pub certificates: Certificates,
     /// Name of the terminal, and its description.
     pub terminal: Option<(String, Vec<u8>)>,
     /// The directory of locales, without links.
     pub locale: Option<PathBuf>,
 }
 
-/// Paths of the image that [`steps`] and [`entries`] want to know about, `/etc` besides.
-#[must_use]
-pub fn questions(contract: &Contract, offer: &Offer) -> Vec<PathBuf> {
-    let mut asked: Vec<PathBuf> = Vec::new();
-    if offer.certificates.is_some() {
-        for path in CERTIFICATES.iter().chain(&ALIASES) {
-            ask(&mut asked, Path::new(path), contract.origin(Item::Certificates));
-        }
-    }
+/// Asks what [`arrange`] wants to know of the image, `/etc` besides.
+pub fn ask(contract: &Contract, offer: &Offer, questions: &mut Questions) {
+    certificates::ask(contract, &offer.certificates, questions);
+    questions.services = offer.services.is_some() && contract.origin(Item::NsSwitch) == Merged;
     if let Some((name, _)) = &offer.terminal {
         for path in descriptions(name) {
-            ask(&mut asked, &path, contract.origin(Item::TermInfo));
+            // What is to be replaced must lie in a directory.
+            if let (Host, Some(parent)) = (contract.origin(Item::TermInfo), path.parent()) {
+                questions.directories.push(parent.to_owned());
+            }
+            questions.directories.push(path);
         }
     }
     if offer.locale.is_some() {
-        asked.push(LOCALE.into());
-    }
-    asked
-}
-
-/// What is to be replaced must lie in a directory.
-fn ask(asked: &mut Vec<PathBuf>, path: &Path, origin: Origin) {
-    asked.push(path.to_owned());
-    if let (Host, Some(parent)) = (origin, path.parent()) {
-        asked.push(parent.to_owned());
+        questions.directories.push(LOCALE.into());
     }
 }
 
@@ -190,12 +170,17 @@ fn descriptions(name: &str) -> [PathBuf; 4] {
     TERMINFO.map(|directory| Path::new(directory).join(first).join(name))
 }
 
-/// Files for the layer.
-#[must_use]
-pub fn entries(contract: &Contract, offer: &Offer, survey: &Survey) -> Vec<Entry> {
-    let mut entries = Vec::new();
+/// Decides what comes into the layer, and what is mounted in the new root over that.
+pub fn arrange(contract: &Contract, offer: &Offer, survey: &Survey, layer: &mut Vec<Entry>, mounts: &mut Vec<Op>) {
     if survey.standing(Path::new("/etc")) != Standing::Other {
-        entries.extend(offer.files.iter().map(|(path, contents)| file(path.into(), contents)));
+        for (path, contents) in &offer.files {
+            layer.push(file(path.into(), contents));
+        }
+        if let Some(services) = &offer.services {
+            let own = survey.nsswitch.as_deref().unwrap_or_default();
+            let usable = services::usable(services, own, &survey.services);
+            layer.push(file(NSSWITCH.into(), &usable));
+        }
     }
     if let Some((name, contents)) = &offer.terminal {
         let places = descriptions(name);
@@ -208,24 +193,15 @@ pub fn entries(contract: &Contract, offer: &Offer, survey: &Survey) -> Vec<Entry
         if (standing == Standing::Missing && (lacks || replaced))
             || (standing == Standing::Other && replaced && is_plain(first, survey))
         {
-            entries.push(file(first.clone(), contents));
+            layer.push(file(first.clone(), contents));
         }
     }
-    let covered = covered(contract, offer, survey);
-    let made = covered.contains(&CERTIFICATES[0]);
-    entries.extend(covered.into_iter().map(|path| file(path.into(), &[])));
-    if made {
-        let unnamed = ALIASES.into_iter().filter(|path| is_missing(path, survey));
-        entries.extend(unnamed.map(|path| Entry::Link {
-            path: path.into(),
-            target: CERTIFICATES[0],
-        }));
+    certificates::arrange(contract, &offer.certificates, survey, layer, mounts);
+    if let Some(source) = &offer.locale
+        && survey.standing(Path::new(LOCALE)) != Standing::Other
+    {
+        mounts.push(bind(source, Path::new(LOCALE), BindKind::ReadOnly));
     }
-    entries
-}
-
-fn is_missing(path: &str, survey: &Survey) -> bool {
-    survey.standing(Path::new(path)) == Standing::Missing
 }
 
 fn file(path: PathBuf, contents: &[u8]) -> Entry {
@@ -235,85 +211,19 @@ fn file(path: PathBuf, contents: &[u8]) -> Entry {
     }
 }
 
+fn bind(source: &Path, path: &Path, kind: BindKind) -> Op {
+    Op::Bind(Bind {
+        source: source.to_owned(),
+        path: path.to_owned(),
+        kind,
+        optional: true,
+    })
+}
+
 /// Whether what is there is in a directory without links on the way, so that it can be replaced.
 fn is_plain(path: &Path, survey: &Survey) -> bool {
     let parent = path.parent().map(|parent| survey.standing(parent));
     parent == Some(Standing::Directory)
-}
-
-/// The names under which the host's certificates are seen.
-fn covered(contract: &Contract, offer: &Offer, survey: &Survey) -> Vec<&'static str> {
-    if offer.certificates.is_none() {
-        return Vec::new();
-    }
-    let [first, ..] = CERTIFICATES;
-    let mut held = CERTIFICATES.into_iter().filter(|path| !is_missing(path, survey));
-    if contract.origin(Item::Certificates) != Host {
-        return if held.next().is_none() { vec![first] } else { Vec::new() };
-    }
-    let mut covered: Vec<&str> = held.filter(|path| is_plain(Path::new(path), survey)).collect();
-    if is_missing(first, survey) {
-        covered.push(first);
-    }
-    covered
-}
-
-/// What is mounted in the new root, over what [`entries`] made.
-#[must_use]
-pub fn steps(contract: &Contract, offer: &Offer, survey: &Survey) -> Vec<Op> {
-    let bind = |source: &PathBuf, path: &str, kind| {
-        Op::Bind(Bind {
-            source: source.clone(),
-            path: path.into(),
-            kind,
-            optional: true,
-        })
-    };
-    let mut ops = Vec::new();
-    if let Some(source) = &offer.certificates {
-        let covered = covered(contract, offer, survey);
-        ops.extend(covered.into_iter().map(|path| bind(source, path, BindKind::File)));
-    }
-    if let Some(source) = &offer.locale
-        && survey.standing(Path::new(LOCALE)) != Standing::Other
-    {
-        ops.push(bind(source, LOCALE, BindKind::ReadOnly));
-    }
-    ops
-}
-
-/// nsswitch.conf(5) with those services only that need no library of the host's: `files` and `dns`. A data base that is left
-/// without any has `files`.
-#[must_use]
-pub fn plain_services(configuration: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::new();
-    for line in configuration.split(|&byte| byte == b'\n') {
-        let mut fields = line.splitn(2, |&byte| byte == b':');
-        let (Some(base), Some(services)) = (fields.next(), fields.next()) else {
-            continue;
-        };
-        if base.starts_with(b"#") {
-            continue;
-        }
-        plain.extend_from_slice(base.trim_ascii());
-        plain.push(b':');
-        let named = plain.len();
-        for service in services.split(u8::is_ascii_whitespace) {
-            match service {
-                b"files" | b"dns" => {
-                    plain.push(b' ');
-                    plain.extend_from_slice(service);
-                }
-                service if service.starts_with(b"#") => break,
-                _ => {}
-            }
-        }
-        if plain.len() == named {
-            plain.extend_from_slice(b" files");
-        }
-        plain.push(b'\n');
-    }
-    plain
 }
 
 #[cfg(test)]

@@ -40,8 +40,8 @@ impl Op {
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
-            Self::Make(Entry::Directory { path, .. } | Entry::File { path, .. } | Entry::Link { path, .. })
-            | Self::Mount { path, .. }
+            Self::Make(entry) => entry.path(),
+            Self::Mount { path, .. }
             | Self::Bind(Bind { path, .. })
             | Self::Protect { path }
             | Self::Own { path, .. } => path,
@@ -73,6 +73,16 @@ pub enum Entry {
         /// What readlink(2) gives.
         target: &'static str,
     },
+}
+
+impl Entry {
+    /// Where in the new root.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Directory { path, .. } | Self::File { path, .. } | Self::Link { path, .. } => path,
+        }
+    }
 }
 
 /// A file system that begins empty, or shows the namespace.

@@ -93,21 +93,27 @@ pub struct Plan {
 /// What [`plan`] wants to know about the image.
 #[must_use]
 pub fn questions(inputs: Inputs<'_>) -> Questions {
-    let mut directories: Vec<PathBuf> = MOUNT_POINTS.iter().map(|(path, _)| path.into()).collect();
-    directories.push("/etc".into());
-    if inputs.names {
-        directories.extend(contract::questions(inputs.contract, &inputs.host.offer));
+    let mut directories: Vec<PathBuf> = vec!["/etc".into()];
+    for (path, _) in MOUNT_POINTS {
+        directories.push(path.into());
     }
     let names = !is_root(inputs.host) || inputs.user.is_some();
     if !names {
-        directories.extend(NAMES.map(PathBuf::from));
+        for path in NAMES {
+            directories.push(path.into());
+        }
     }
-    Questions {
+    let mut questions = Questions {
         directories,
         contents: binds::questions(inputs.host, inputs.shares),
         targets: inputs.binds.iter().map(|bind| bind.path.clone()).collect(),
         names,
+        services: false,
+    };
+    if inputs.names {
+        contract::ask(inputs.contract, &inputs.host.offer, &mut questions);
     }
+    questions
 }
 
 /// Decides.
@@ -126,14 +132,15 @@ pub fn plan(inputs: Inputs<'_>, survey: &Survey) -> Result<Plan, PlanFault> {
     let mut layer = mount_points(survey);
     if inputs.names {
         layer.extend(names(inputs, &identity, &home, survey));
-        layer.extend(contract::entries(contract, &host.offer, survey));
-        mounts.extend(contract::steps(contract, &host.offer, survey));
+        contract::arrange(contract, &host.offer, survey, &mut layer, &mut mounts);
     }
     if let Some(path) = runtime {
         mounts.extend(runtime_directory(path, host, &identity));
     }
     layer.extend(parts::points(&parts, survey));
-    mounts.extend(parts.into_iter().map(Op::Bind));
+    for part in parts {
+        mounts.push(Op::Bind(part));
+    }
     Ok(Plan {
         layer,
         mounts,
@@ -172,15 +179,15 @@ fn home(inputs: Inputs<'_>, identity: &Identity) -> PathBuf {
 
 /// Mount points that the image lacks.
 fn mount_points(survey: &Survey) -> Vec<Entry> {
-    let missing = |path: &str| matches!(survey.standing(Path::new(path)), Standing::Missing | Standing::Other);
-    MOUNT_POINTS
-        .iter()
-        .filter(|(path, _)| missing(path))
-        .map(|&(path, mode)| Entry::Directory {
-            path: path.into(),
-            mode,
-        })
-        .collect()
+    let mut entries = Vec::new();
+    for (path, mode) in MOUNT_POINTS {
+        let path = Path::new(path);
+        if let Standing::Missing | Standing::Other = survey.standing(path) {
+            let path = path.to_owned();
+            entries.push(Entry::Directory { path, mode });
+        }
+    }
+    entries
 }
 
 /// What the image cannot know: names of hosts and of the caller.
@@ -194,25 +201,24 @@ fn names(inputs: Inputs<'_>, identity: &Identity, home: &Path, survey: &Survey) 
         ..identity.account.clone()
     };
     let is_known = is_root(host) && !identity.asked;
-    let known = |path: &&str| is_known && survey.standing(Path::new(path)) == Standing::Other;
     let merged = contract.origin(Item::Passwd) == Origin::Merged;
-    let names = NAMES
-        .into_iter()
-        .filter(|path| merged && !known(path))
-        .filter_map(|path| {
-            let contents = match path {
-                PASSWD => identity::with_user(survey.passwd.as_deref(), &account),
-                _ => identity::with_group(survey.group.as_deref(), &account),
-            };
-            Some((path, contents?))
-        });
-    let files = host.files.iter().cloned().chain(names);
-    files
-        .map(|(path, contents)| Entry::File {
-            path: path.into(),
-            contents,
-        })
-        .collect()
+    let mut files = host.files.clone();
+    for path in NAMES {
+        if !merged || (is_known && survey.standing(Path::new(path)) == Standing::Other) {
+            continue;
+        }
+        let contents = match path {
+            PASSWD => identity::with_user(survey.passwd.as_deref(), &account),
+            _ => identity::with_group(survey.group.as_deref(), &account),
+        };
+        files.extend(contents.map(|contents| (path, contents)));
+    }
+    let mut entries = Vec::new();
+    for (path, contents) in files {
+        let path = path.into();
+        entries.push(Entry::File { path, contents });
+    }
+    entries
 }
 
 /// What every Linux program expects.
@@ -223,19 +229,21 @@ fn system(inputs: Inputs<'_>) -> Vec<Op> {
         system: System::Proc { or_host: !contain },
     }];
     if host.uid == 0 {
-        ops.extend(GOVERNING.map(|path| Op::Protect { path: path.into() }));
+        for path in GOVERNING {
+            ops.push(Op::Protect { path: path.into() });
+        }
     }
     ops.extend(sys(inputs.network));
-    ops.extend(inputs.cgroups.iter().cloned().map(Op::Bind));
+    for bind in inputs.cgroups {
+        ops.push(Op::Bind(bind.clone()));
+    }
     let (terminal, hosts_root) = (host.terminal.as_deref(), host.is_hosts_root());
     ops.extend(dev::steps(terminal, hosts_root, inputs.read_only));
-    ops.extend([("/tmp", 0o1777), ("/run", 0o755)].map(|(path, mode)| {
-        let system = System::Private { mode, devices: false };
-        Op::Mount {
-            path: path.into(),
-            system,
-        }
-    }));
+    for (path, mode) in [("/tmp", 0o1777), ("/run", 0o755)] {
+        let (path, devices) = (path.into(), false);
+        let system = System::Private { mode, devices };
+        ops.push(Op::Mount { path, system });
+    }
     ops
 }
 

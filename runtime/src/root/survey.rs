@@ -9,7 +9,10 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 
+use super::contract::NSSWITCH;
 use crate::host;
+
+mod modules;
 
 /// What is at a path of the image. Links are not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub struct Questions {
     pub targets: Vec<PathBuf>,
     /// What is in `/etc/passwd` and `/etc/group`?
     pub names: bool,
+    /// What is in `/etc/nsswitch.conf`, behind all links, and which services does the image have modules for?
+    pub services: bool,
 }
 
 /// Answers about one image.
@@ -50,6 +55,10 @@ pub struct Survey {
     pub passwd: Option<Vec<u8>>,
     /// `/etc/group`, if it was asked for and is a file.
     pub group: Option<Vec<u8>>,
+    /// `/etc/nsswitch.conf`, likewise.
+    pub nsswitch: Option<Vec<u8>>,
+    /// Services that there is a module for.
+    pub services: Vec<Vec<u8>>,
 }
 
 impl Survey {
@@ -64,6 +73,9 @@ impl Survey {
         for path in questions.targets {
             let behind = resolve(root, &path)?;
             let standing = stand(root, &behind, &mut missing)?;
+            if let (Standing::Other, Some(parent)) = (standing, behind.parent()) {
+                standings.push((parent.to_owned(), stand(root, parent, &mut missing)?));
+            }
             standings.push((behind.clone(), standing));
             resolved.push((path, behind));
         }
@@ -86,12 +98,20 @@ impl Survey {
                 Ok(None)
             }
         };
-        Ok(Self {
+        let (passwd, group) = (read("passwd")?, read("group")?);
+        let mut survey = Self {
             standings,
             resolved,
-            passwd: read("passwd")?,
-            group: read("group")?,
-        })
+            passwd,
+            group,
+            nsswitch: None,
+            services: Vec::new(),
+        };
+        if questions.services {
+            survey.nsswitch = read_file(&inside(root, &resolve(root, Path::new(NSSWITCH))?))?;
+            survey.services = modules::provided(root);
+        }
+        Ok(survey)
     }
 
     /// Directories of the tree below `root` that are the very directories of `host`: sharing them hides nothing, so they
@@ -163,7 +183,7 @@ const MOST_LINKS: usize = 40;
 
 /// `path` behind all symbolic links of the tree below `root`, to which `..` and absolute links lead at most: what chroot(2) would
 /// make of it. What is missing has no links.
-fn resolve(root: &Path, path: &Path) -> Result<PathBuf, SurveyError> {
+pub(crate) fn resolve(root: &Path, path: &Path) -> Result<PathBuf, SurveyError> {
     let (mut place, mut links) = (PathBuf::from("/"), 0);
     let mut left = path.to_owned();
     loop {
@@ -193,7 +213,7 @@ fn resolve(root: &Path, path: &Path) -> Result<PathBuf, SurveyError> {
     }
 }
 
-fn inside(root: &Path, path: &Path) -> PathBuf {
+pub(crate) fn inside(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
@@ -310,8 +330,8 @@ mod tests {
                 Questions {
                     directories,
                     contents,
-                    targets: Vec::new(),
                     names,
+                    ..Questions::default()
                 },
             )
             .unwrap()

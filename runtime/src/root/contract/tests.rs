@@ -3,7 +3,7 @@
 use super::*;
 use crate::root::tests::survey;
 
-fn chosen(words: &[&str]) -> Contract {
+pub(super) fn chosen(words: &[&str]) -> Contract {
     let mut contract = Contract::default();
     for word in words {
         contract.choose(word).unwrap_or_else(|| panic!("{word}"));
@@ -16,7 +16,7 @@ fn what_everything_is_and_may_be() {
     let defaults = [
         ("resolv.conf", Host, "host bundled"),
         ("hosts", Host, "host bundled"),
-        ("nsswitch", Bundled, "bundled host"),
+        ("nsswitch", Bundled, "bundled merged host"),
         ("passwd", Merged, "merged host bundled"),
         ("localtime", Host, "host bundled"),
         ("ca", Merged, "merged host bundled"),
@@ -62,78 +62,22 @@ fn the_last_word_counts_and_nonsense_is_none() {
 }
 
 /// An image that holds `held`, each in a directory, unless that is held as something else.
-fn surveyed(contract: &Contract, offer: &Offer, held: &[(&str, Standing)]) -> Survey {
+pub(super) fn surveyed(contract: &Contract, offer: &Offer, held: &[(&str, Standing)]) -> Survey {
+    let mut questions = Questions::default();
+    ask(contract, offer, &mut questions);
     let parents = held.iter().filter_map(|(path, _)| Path::new(path).parent()?.to_str());
     let mut all: Vec<(&str, Standing)> = held.to_vec();
     all.extend(parents.map(|path| (path, Standing::Directory)));
-    survey(&questions(contract, offer), &all)
+    survey(
+        &[questions.directories, questions.targets, vec!["/etc".into()]].concat(),
+        &all,
+    )
 }
 
-fn certificates() -> Offer {
-    Offer {
-        certificates: Some("/etc/pki/real.pem".into()),
-        ..Offer::default()
-    }
-}
-
-/// Paths of what is bound, and of links, in an image that holds `held`.
-fn made(words: &[&str], held: &[(&str, Standing)]) -> (Vec<String>, usize) {
-    let offer = certificates();
-    let contract = chosen(words);
-    let survey = surveyed(&contract, &offer, held);
-    let entries = entries(&contract, &offer, &survey);
-    let files: Vec<_> = entries
-        .iter()
-        .filter(|entry| matches!(entry, Entry::File { .. }))
-        .collect();
-    let steps = steps(&contract, &offer, &survey);
-    assert_eq!(files.len(), steps.len(), "there is a file to mount each on");
-    let bound = steps.iter().filter_map(|op| match op {
-        Op::Bind(bind) => {
-            assert_eq!((bind.kind, bind.optional), (BindKind::File, true));
-            bind.path.to_str().map(str::to_owned)
-        }
-        _ => None,
-    });
-    let links = entries.iter().filter(|entry| matches!(entry, Entry::Link { .. }));
-    (bound.collect(), links.count())
-}
-
-#[test]
-fn certificates_of_the_host_where_the_image_has_none() {
-    let [debian, fedora, ..] = CERTIFICATES;
-    type Case<'a> = (&'a [&'a str], &'a [(&'a str, Standing)], &'a [&'a str], usize);
-    let cases: [Case<'_>; 7] = [
-        (&[], &[], &[debian], ALIASES.len()),
-        (
-            &[],
-            &[("/usr/lib/ssl/cert.pem", Standing::Other)],
-            &[debian],
-            ALIASES.len() - 1,
-        ),
-        (&[], &[(fedora, Standing::Other)], &[], 0),
-        (&[], &[(debian, Standing::Other)], &[], 0),
-        (&["ca=host"], &[(debian, Standing::Other)], &[debian], ALIASES.len()),
-        (
-            &["ca=host"],
-            &[(debian, Standing::Other), ("/etc/ssl/certs", Standing::Other)],
-            &[],
-            0,
-        ),
-        (
-            &["ca=host"],
-            &[(fedora, Standing::Other)],
-            &[fedora, debian],
-            ALIASES.len() - 1,
-        ),
-    ];
-    for (words, held, bound, links) in cases {
-        assert_eq!(
-            made(words, held),
-            (bound.iter().map(ToString::to_string).collect(), links),
-            "{words:?} {held:?}"
-        );
-    }
+fn arranged(contract: &Contract, offer: &Offer, survey: &Survey) -> (Vec<Entry>, Vec<Op>) {
+    let (mut layer, mut mounts) = (Vec::new(), Vec::new());
+    arrange(contract, offer, survey, &mut layer, &mut mounts);
+    (layer, mounts)
 }
 
 #[test]
@@ -160,7 +104,7 @@ fn a_terminal_is_described_where_the_image_cannot() {
     ];
     for (words, held, added) in cases {
         let contract = chosen(words);
-        let entries = entries(&contract, &offer, &surveyed(&contract, &offer, held));
+        let (entries, _) = arranged(&contract, &offer, &surveyed(&contract, &offer, held));
         let expected = added.then(|| Entry::File {
             path: place.into(),
             contents: b"compiled".to_vec(),
@@ -170,18 +114,38 @@ fn a_terminal_is_described_where_the_image_cannot() {
 }
 
 #[test]
-fn services_that_need_no_library() {
-    let cases = [
-        ("passwd: files sss systemd\n", "passwd: files\n"),
+fn services_are_the_hosts_as_far_as_the_image_has_them() {
+    let offer = Offer {
+        services: Some(b"passwd: files sss\nhosts: nis dns\n".to_vec()),
+        ..Offer::default()
+    };
+    let known: [&[&str]; 2] = [&[], &["nis"]];
+    for (word, asked, modules, expected) in [
+        ("nsswitch=host", false, known[0], "passwd: files\nhosts: dns\n"),
         (
-            "hosts: files mdns4_minimal [NOTFOUND=return] dns\n",
-            "hosts: files dns\n",
+            "nsswitch=merged",
+            true,
+            known[0],
+            "passwd: files\nhosts: dns\nrpc: db\n",
         ),
-        ("# a comment\n\nshadow:\tcompat # more\n", "shadow: files\n"),
-        ("nonsense\n", ""),
-    ];
-    for (text, plain) in cases {
-        assert_eq!(plain_services(text.as_bytes()), plain.as_bytes(), "{text}");
+        (
+            "nsswitch=merged",
+            true,
+            known[1],
+            "passwd: files\nhosts: nis dns\nrpc: db\n",
+        ),
+    ] {
+        let contract = chosen(&[word]);
+        let mut questions = Questions::default();
+        ask(&contract, &offer, &mut questions);
+        assert_eq!(questions.services, asked, "{word}");
+        let survey = Survey {
+            nsswitch: asked.then(|| b"rpc: db\n".to_vec()),
+            services: modules.iter().map(|name| name.as_bytes().to_vec()).collect(),
+            ..surveyed(&contract, &offer, &[])
+        };
+        let expected = file(NSSWITCH.into(), expected.as_bytes());
+        assert_eq!(arranged(&contract, &offer, &survey).0, [expected], "{word}");
     }
 }
 
@@ -194,11 +158,10 @@ fn files_are_copied_and_locales_bound() {
     };
     let contract = chosen(&["machine-id=host", "locale=host"]);
     for (standing, bound) in [(Standing::Missing, 1), (Standing::Directory, 1), (Standing::Other, 0)] {
-        let asked = [questions(&contract, &offer), vec!["/etc".into()]].concat();
-        let whole = survey(&asked, &[(LOCALE, standing)]);
-        let linked = survey(&asked, &[(LOCALE, standing), ("/etc", Standing::Other)]);
-        assert_eq!(entries(&contract, &offer, &whole).len(), 1);
-        assert_eq!(entries(&contract, &offer, &linked), []);
-        assert_eq!(steps(&contract, &offer, &whole).len(), bound, "{standing:?}");
+        let whole = surveyed(&contract, &offer, &[(LOCALE, standing)]);
+        let linked = surveyed(&contract, &offer, &[(LOCALE, standing), ("/etc", Standing::Other)]);
+        let (entries, steps) = arranged(&contract, &offer, &whole);
+        assert_eq!((entries.len(), steps.len()), (1, bound), "{standing:?}");
+        assert_eq!(arranged(&contract, &offer, &linked).0, []);
     }
 }

@@ -152,7 +152,7 @@ fn links_of_the_image_lead_to_no_place_of_the_box() {
 #[test]
 fn what_is_named_hides_what_the_contract_gives() {
     let mut host = facts();
-    host.offer.certificates = Some("/etc/ssl/cert.pem".into());
+    host.offer.certificates.file = Some("/etc/ssl/cert.pem".into());
     let named = [part("/s", "/etc", false)];
     let inputs = Inputs {
         binds: &named,
