@@ -1,59 +1,36 @@
 //! Landlock: where there is no root of its own, the app at least sees no more files than it is given. landlock(7),
 //! `Documentation/userspace-api/landlock.rst`.
 //!
-//! Best effort by the version of the kernel's interface: what an old kernel cannot refuse stays allowed, and is said.
+//! Best effort, by the crate of that name, by the version of the kernel's interface: what an old kernel cannot refuse stays allowed, and is said.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use landlock::{
+    ABI, Access, AccessFs, BitFlags, LandlockStatus, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetError,
+};
 use nix::errno::Errno;
 
 use super::status::Degree;
 use crate::error::errno;
-use crate::sys::landlock;
 
-/// `LANDLOCK_ACCESS_FS_*`, linux/landlock.h.
-const EXECUTE: u64 = 1;
-const WRITE_FILE: u64 = 1 << 1;
-const READ_FILE: u64 = 1 << 2;
-const READ_DIR: u64 = 1 << 3;
-/// Removing and making: from `REMOVE_DIR` to `MAKE_SYM`.
-const CHANGE_DIR: u64 = 0x1ff0;
-const REFER: u64 = 1 << 13;
-const TRUNCATE: u64 = 1 << 14;
-const IOCTL_DEV: u64 = 1 << 15;
-
-const READ_EXECUTE: u64 = EXECUTE | READ_FILE | READ_DIR;
-const WRITE: u64 = WRITE_FILE | CHANGE_DIR | REFER | TRUNCATE | IOCTL_DEV;
-/// What can be allowed of something that is no directory.
-const OF_FILE: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
-
-/// The accesses that a kernel whose interface has this `version` can refuse. Without [`REFER`] it refuses every link and
-/// renaming into another directory.
-fn known(version: u32) -> u64 {
-    match version {
-        0 => 0,
-        1 => READ_EXECUTE | WRITE_FILE | CHANGE_DIR,
-        2 => known(1) | REFER,
-        3 | 4 => known(2) | TRUNCATE,
-        _ => known(3) | IOCTL_DEV,
-    }
-}
+/// The newest that is known here: what an older kernel does not know is left out.
+const NEWEST: ABI = ABI::V5;
 
 /// How far rules of this version hold.
-fn degree(version: u32) -> Degree {
-    let open = match version {
-        5.. => return Degree::Full(format!("rules of files, ABI {version}").into()),
-        3 | 4 => "ioctl(2) on devices is not refused",
-        2 => "neither truncate(2) nor ioctl(2) on devices is refused",
-        _ => {
+fn degree(abi: ABI) -> Degree {
+    let open = match abi {
+        ABI::V3 | ABI::V4 => "ioctl(2) on devices is not refused",
+        ABI::V2 => "neither truncate(2) nor ioctl(2) on devices is refused",
+        ABI::V1 => {
             "truncate(2) and ioctl(2) on devices are not refused, and links and renaming between directories always are"
         }
+        _ => return Degree::Full(format!("rules of files, ABI {abi}").into()),
     };
-    Degree::Partial(format!("ABI {version} of this kernel: {open}").into())
+    Degree::Partial(format!("ABI {abi} of this kernel: {open}").into())
 }
 
 /// Keeps this process and all that it starts to these paths and what is below them: `read_execute` may be read, listed and
@@ -66,21 +43,10 @@ fn degree(version: u32) -> Degree {
 /// # Errors
 /// [`LandlockError`]: a path to read cannot be opened, or a call failed though the kernel has Landlock. Nothing is restricted then.
 pub fn restrict(read_execute: &[&Path], write: &[&Path]) -> Result<Degree, LandlockError> {
-    let version = match landlock::version() {
-        Ok(version) => version,
-        Err(Errno::ENOSYS) => {
-            return Ok(Degree::None(
-                "this kernel has no Landlock (CONFIG_SECURITY_LANDLOCK)".into(),
-            ));
-        }
-        Err(Errno::EOPNOTSUPP) => return Ok(Degree::None("Landlock is not among the lsm= of this kernel".into())),
-        // A filter of a container engine that does not know the call.
-        Err(Errno::EPERM) => return Ok(Degree::None("landlock_create_ruleset(2) is forbidden here".into())),
-        Err(errno) => return Err(LandlockError::call("ask for its version", errno)),
-    };
-    let handled = known(version);
-    let rules = landlock::create(handled).map_err(|errno| LandlockError::call("create a ruleset", errno))?;
-    for (paths, accesses) in [(read_execute, READ_EXECUTE), (write, READ_EXECUTE | WRITE)] {
+    let (read, all) = (AccessFs::from_read(NEWEST), AccessFs::from_all(NEWEST));
+    let rules = Ruleset::default().handle_access(all).and_then(Ruleset::create);
+    let mut rules = rules.map_err(|error| LandlockError::call("create a ruleset", &error))?;
+    for (paths, accesses) in [(read_execute, read), (write, all)] {
         for path in paths {
             let opened = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path);
             let failed = |errno| LandlockError::Path {
@@ -88,22 +54,38 @@ pub fn restrict(read_execute: &[&Path], write: &[&Path]) -> Result<Degree, Landl
                 errno,
             };
             match opened.map_err(|error| errno(&error)) {
-                Ok(place) => allow(&rules, &place, accesses & handled).map_err(failed)?,
+                Ok(place) => {
+                    let possible = possible(&place, accesses).map_err(failed)?;
+                    rules = rules
+                        .add_rule(PathBeneath::new(place, possible))
+                        .map_err(|error| LandlockError::call("allow a path", &error))?;
+                }
                 Err(Errno::ENOENT | Errno::ENOTDIR) => {}
                 // It is not this process's to write to.
-                Err(_) if accesses & WRITE != 0 => {}
+                Err(_) if accesses == all => {}
                 Err(errno) => return Err(failed(errno)),
             }
         }
     }
-    landlock::restrict_self(&rules).map_err(|errno| LandlockError::call("restrict this process", errno))?;
-    Ok(degree(version))
+    let status = rules.no_new_privs(false).restrict_self();
+    let status = status.map_err(|error| LandlockError::call("restrict this process", &error))?;
+    Ok(match status.landlock {
+        LandlockStatus::NotEnabled => Degree::None("Landlock is not among the lsm= of this kernel".into()),
+        // The crate does not tell a kernel without it from a container engine's filter that does not know the call.
+        LandlockStatus::NotImplemented => {
+            Degree::None("this kernel has no Landlock (CONFIG_SECURITY_LANDLOCK), or it is forbidden here".into())
+        }
+        LandlockStatus::Available { effective_abi, .. } => degree(effective_abi),
+    })
 }
 
-fn allow(rules: &OwnedFd, place: &File, accesses: u64) -> Result<(), Errno> {
+fn possible(place: &File, accesses: BitFlags<AccessFs>) -> Result<BitFlags<AccessFs>, Errno> {
     let is_directory = place.metadata().map_err(|error| errno(&error))?.is_dir();
-    let possible = if is_directory { accesses } else { accesses & OF_FILE };
-    landlock::allow(rules, place, possible)
+    Ok(if is_directory {
+        accesses
+    } else {
+        accesses & AccessFs::from_file(NEWEST)
+    })
 }
 
 /// The rules are not in force.
@@ -126,7 +108,9 @@ pub enum LandlockError {
 }
 
 impl LandlockError {
-    fn call(step: &'static str, errno: Errno) -> Self {
+    fn call(step: &'static str, error: &RulesetError) -> Self {
+        // What the crate says besides what the kernel said is a fault of these rules: `EINVAL`.
+        let errno = Errno::from_raw(*landlock::Errno::from(error));
         Self::Call { step, errno }
     }
 }
@@ -144,24 +128,25 @@ impl std::error::Error for LandlockError {}
 
 #[cfg(test)]
 mod tests {
+    use landlock::{CompatLevel, Compatible};
+
     use super::*;
     use crate::sys::process::{self, Change, Fork};
     use std::fs;
 
     #[test]
-    fn what_each_version_can_refuse() {
-        for (version, handled) in [
-            (0, 0),
-            (1, 0x1fff),
-            (2, 0x3fff),
-            (3, 0x7fff),
-            (4, 0x7fff),
-            (5, 0xffff),
-            (7, 0xffff),
+    fn how_far_each_version_holds() {
+        for (abi, full, open) in [
+            (ABI::V1, false, "links"),
+            (ABI::V2, false, "neither truncate"),
+            (ABI::V3, false, "ioctl"),
+            (ABI::V4, false, "ioctl"),
+            (NEWEST, true, "ABI 5"),
+            (ABI::V6, true, "ABI 6"),
         ] {
-            assert_eq!(known(version), handled, "{version}");
-            let full = matches!(degree(version), Degree::Full(_));
-            assert_eq!(full, version >= 5, "{version}");
+            let degree = degree(abi);
+            assert_eq!(matches!(degree, Degree::Full(_)), full, "{abi}");
+            assert!(degree.reason().contains(open), "{abi}: {}", degree.reason());
         }
     }
 
@@ -215,6 +200,8 @@ mod tests {
         });
         // A kernel without Landlock refuses nothing and says so.
         assert!(matches!(status, None | Some(0)), "check {status:?} does not hold");
-        assert_eq!(status.is_none(), landlock::version().is_err());
+        let strictly = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+        let there = strictly.handle_access(AccessFs::Execute).and_then(Ruleset::create);
+        assert_eq!(status.is_none(), there.is_err());
     }
 }

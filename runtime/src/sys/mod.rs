@@ -5,7 +5,6 @@ pub mod descriptor;
 pub mod detached_mount;
 pub mod disposition;
 pub mod keyring;
-pub mod landlock;
 pub mod loop_device;
 pub mod memory;
 pub mod mount_attribute;
