@@ -1,5 +1,5 @@
 //! The chain of types inside the namespaces: [`Planned`] → [`Entered`] → `Mounted` → [`Unsealed`] → [`Rooted`]. Each can
-//! only be had from the one before. Where there are no namespaces it is [`Planned`] → `Standing` → [`Rooted`].
+//! only be had from the one before. Where there are no namespaces it is [`Planned`] → `Installation` → [`Rooted`].
 
 use std::env;
 use std::ffi::OsStr;
@@ -251,7 +251,7 @@ impl Planned {
                 self.relay(socket)?;
                 (unsealed.seal()?, program)
             }
-            Way::HostsRoot => self.stand(socket)?,
+            Way::HostsRoot => self.install(socket)?,
         };
         let Identity { account, asked, .. } = &rooted.identity;
         let confinement = Confinement {

@@ -138,8 +138,8 @@ impl Confined {
         }
         no_new_privs::set()?;
         let mut files = None;
-        if let Some(standing) = rooted.standing() {
-            files = Some(standing.restrict(rooted.cwd()).map_err(ConfineError::Landlock)?);
+        if let Some(installation) = rooted.installation() {
+            files = Some(installation.restrict(rooted.cwd()).map_err(ConfineError::Landlock)?);
         }
         let limits = limits::prepare(&asked.rlimits)?;
         let kept = asked.capabilities.applied(capabilities::kept(uid));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::facts::{Facts, Namespace};
+use super::findings::{Findings, Namespace};
 use crate::error::contains;
 use crate::ladder::Rung;
 use crate::process::message::Failure;
@@ -36,20 +36,20 @@ impl Remedy {
 }
 
 /// What would make `rung` hold for `file`, the most likely first.
-pub(super) fn remedies(rung: Rung, facts: &Facts, failure: &Failure, file: &Path) -> Vec<Remedy> {
+pub(super) fn remedies(rung: Rung, findings: &Findings, failure: &Failure, file: &Path) -> Vec<Remedy> {
     let mut found = Vec::new();
     let says = |text: &str| contains(failure.message.as_bytes(), text);
     match rung {
         // Nothing is in the way but what the caller or the packer wanted, which the hint says.
         Rung::Fusermount | Rung::Disk if says("without a root of its own is refused") => {}
-        Rung::Loop => of_loop(facts, file, &mut found),
+        Rung::Loop => of_loop(findings, file, &mut found),
         Rung::Fuse => {
-            of_namespace(facts, file, &mut found);
-            of_device(facts, &mut found);
-            of_overlay(facts, &mut found);
+            of_namespace(findings, file, &mut found);
+            of_device(findings, &mut found);
+            of_overlay(findings, &mut found);
         }
         Rung::Unpack => {
-            of_namespace(facts, file, &mut found);
+            of_namespace(findings, file, &mut found);
             // Of namespaces there may be too many, too, with the same errno.
             if found.is_empty() && says(Errno::ENOSPC.desc()) {
                 found.push(Remedy::without(
@@ -66,7 +66,7 @@ pub(super) fn remedies(rung: Rung, facts: &Facts, failure: &Failure, file: &Path
             }
             if says("determine username") {
                 let cause = "fusermount3 wants the user to have an entry in /etc/passwd";
-                found.push(Remedy::new(cause, &format!("sudo useradd -u {} polecat", facts.uid)));
+                found.push(Remedy::new(cause, &format!("sudo useradd -u {} polecat", findings.uid)));
             }
             if says("Operation not permitted") {
                 let cause = "fusermount3 has lost the right to mount: in a container, with no_new_privs, or without its set-user-id bit";
@@ -75,7 +75,7 @@ pub(super) fn remedies(rung: Rung, facts: &Facts, failure: &Failure, file: &Path
                     "docker run --cap-add SYS_ADMIN --device /dev/fuse --security-opt apparmor=unconfined ...",
                 ));
             }
-            of_device(facts, &mut found);
+            of_device(findings, &mut found);
         }
         Rung::Disk => {
             let cause = match says(Errno::ENOSPC.desc()) {
@@ -93,9 +93,9 @@ pub(super) fn remedies(rung: Rung, facts: &Facts, failure: &Failure, file: &Path
     found
 }
 
-fn of_loop(facts: &Facts, file: &Path, found: &mut Vec<Remedy>) {
-    if !facts.privileged {
-        found.push(match facts.uid {
+fn of_loop(findings: &Findings, file: &Path, found: &mut Vec<Remedy>) {
+    if !findings.privileged {
+        found.push(match findings.uid {
             0 => Remedy::new(
                 "only a root with CAP_SYS_ADMIN may use loop devices, which this container's has not",
                 "docker run --privileged ...",
@@ -104,17 +104,17 @@ fn of_loop(facts: &Facts, file: &Path, found: &mut Vec<Remedy>) {
         });
         return;
     }
-    match facts.loop_control {
+    match findings.loop_control {
         Some(Errno::ENOENT | Errno::ENXIO | Errno::ENODEV) => {
             found.push(Remedy::new("there are no loop devices", "sudo modprobe loop"));
         }
         Some(errno) => found.push(Remedy::without(&format!("/dev/loop-control: {}", errno.desc()))),
         None => {}
     }
-    if facts.lacks("squashfs") {
+    if findings.lacks("squashfs") {
         found.push(Remedy::new("the kernel has no squashfs", "sudo modprobe squashfs"));
     }
-    of_overlay(facts, found);
+    of_overlay(findings, found);
     if found.is_empty() {
         found.push(Remedy::without(
             "the kernel's squashfs may lack zstd (CONFIG_SQUASHFS_ZSTD): the other rungs do without it",
@@ -122,14 +122,14 @@ fn of_loop(facts: &Facts, file: &Path, found: &mut Vec<Remedy>) {
     }
 }
 
-fn of_overlay(facts: &Facts, found: &mut Vec<Remedy>) {
-    if facts.lacks("overlay") {
+fn of_overlay(findings: &Findings, found: &mut Vec<Remedy>) {
+    if findings.lacks("overlay") {
         found.push(Remedy::new("the kernel has no overlay", "sudo modprobe overlay"));
     }
 }
 
-fn of_device(facts: &Facts, found: &mut Vec<Remedy>) {
-    match facts.fuse {
+fn of_device(findings: &Findings, found: &mut Vec<Remedy>) {
+    match findings.fuse {
         Some(Errno::ENOENT) => {
             found.push(Remedy::new("there is no /dev/fuse", "sudo modprobe fuse"));
             found.push(Remedy::new(
@@ -146,16 +146,16 @@ fn of_device(facts: &Facts, found: &mut Vec<Remedy>) {
     }
 }
 
-fn of_namespace(facts: &Facts, file: &Path, found: &mut Vec<Remedy>) {
-    if facts.privileged {
+fn of_namespace(findings: &Findings, file: &Path, found: &mut Vec<Remedy>) {
+    if findings.privileged {
         return;
     }
-    let (errno, made) = match facts.namespace {
+    let (errno, made) = match findings.namespace {
         Namespace::Works => return,
         Namespace::NotMade(errno) => (errno, false),
         Namespace::Useless(errno) => (errno, true),
     };
-    let off = |name| facts.setting(name) == Some(0);
+    let off = |name| findings.setting(name) == Some(0);
     if off("kernel.unprivileged_userns_clone") {
         let command = "sudo sysctl -w kernel.unprivileged_userns_clone=1";
         found.push(Remedy::new("user namespaces are switched off", command));
@@ -169,7 +169,7 @@ fn of_namespace(facts: &Facts, file: &Path, found: &mut Vec<Remedy>) {
             }
         }
     }
-    if facts.setting("kernel.apparmor_restrict_unprivileged_userns") == Some(1) {
+    if findings.setting("kernel.apparmor_restrict_unprivileged_userns") == Some(1) {
         let cause = "AppArmor takes the rights in user namespaces from programs without a profile";
         found.push(Remedy {
             cause: cause.to_owned(),
@@ -186,7 +186,7 @@ fn of_namespace(facts: &Facts, file: &Path, found: &mut Vec<Remedy>) {
     found.push(match errno {
         Errno::EINVAL if !made => Remedy::without("the kernel has no user namespaces (CONFIG_USER_NS)"),
         Errno::ENOENT if made => Remedy::new("there is no /proc", "sudo mount -t proc proc /proc"),
-        _ if facts.filtered => Remedy::new(
+        _ if findings.filtered => Remedy::new(
             "a filter of system calls (seccomp), as container engines have, forbids it",
             "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined ...",
         ),

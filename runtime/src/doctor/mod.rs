@@ -2,7 +2,7 @@
 //! not, and what would help. Settings of the kernel are read to explain what was tried, never to guess.
 
 mod explain;
-mod facts;
+mod findings;
 mod report;
 
 use std::ffi::OsString;
@@ -28,7 +28,7 @@ use crate::trace::MissObserver;
 use crate::verify::Verified;
 
 pub use explain::Remedy;
-pub use facts::Facts;
+pub use findings::Findings;
 
 /// What was found out.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub struct Report {
     /// Every rung, best first.
     pub rungs: Vec<Examined>,
     /// What the host says of itself.
-    pub facts: Facts,
+    pub findings: Findings,
 }
 
 /// A rung that was tried.
@@ -78,13 +78,13 @@ impl Report {
 /// # Errors
 /// A trial cannot be made at all.
 pub fn examine(verified: &Verified, control: &Control, file: &Path) -> Result<Report, Error> {
-    let facts = Facts::take();
+    let findings = Findings::take();
     let taken = attempt(verified, control, None)?.ok();
     let mut rungs = Vec::new();
     for rung in Rung::ALL {
         let failure = attempt(verified, control, Some(rung))?.err();
         let failed = failure.as_ref();
-        let remedies = failed.map_or(Vec::new(), |failure| explain::remedies(rung, &facts, failure, file));
+        let remedies = failed.map_or(Vec::new(), |failure| explain::remedies(rung, &findings, failure, file));
         rungs.push(Examined {
             rung,
             failure,
@@ -95,7 +95,7 @@ pub fn examine(verified: &Verified, control: &Control, file: &Path) -> Result<Re
         file: file.to_owned(),
         taken,
         rungs,
-        facts,
+        findings,
     };
     if report.is_unverified() {
         // That is no matter of rungs: none of it is to be started at all.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use nix::errno::Errno;
 
-use super::facts::{FILESYSTEMS, Namespace};
-use super::{Examined, Facts, Report};
+use super::findings::{FILESYSTEMS, Namespace};
+use super::{Examined, Findings, Report};
 use crate::ladder::Rung;
 
 /// What a rung gives, in a word.
@@ -53,7 +53,7 @@ impl Report {
             examined.write(&mut out);
         }
         out.0.push(']');
-        self.facts.write(&mut out);
+        self.findings.write(&mut out);
         out.0.push_str("}\n");
         out.0
     }
@@ -78,7 +78,7 @@ impl Examined {
     }
 }
 
-impl Facts {
+impl Findings {
     fn write(&self, out: &mut Writer) {
         let (state, errno) = match self.namespace {
             Namespace::Works => ("works", None),
@@ -210,7 +210,7 @@ mod tests {
                     remedies: Vec::new(),
                 },
             ],
-            facts: Facts {
+            findings: Findings {
                 uid: 7,
                 privileged: false,
                 namespace: Namespace::Useless(Errno::EACCES),

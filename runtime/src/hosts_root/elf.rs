@@ -19,7 +19,7 @@ const MOST_ENTRIES: u64 = 4096;
 
 /// What is said.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Facts {
+pub(super) struct ElfFacts {
     /// Path of the dynamic loader; none in a static executable.
     pub(super) interpreter: Option<Vec<u8>>,
     /// RPATH or RUNPATH, with its colons.
@@ -37,7 +37,7 @@ struct Segment {
 }
 
 /// Reads `file`; none where it is no executable of this kind, or is cut off, of which the kernel says what it thinks.
-pub(super) fn read(file: &File) -> Option<Facts> {
+pub(super) fn read(file: &File) -> Option<ElfFacts> {
     let mut identity = [0; 16];
     file.read_exact_at(&mut identity, 0).ok()?;
     if !identity.starts_with(b"\x7fELF") {
@@ -50,7 +50,7 @@ pub(super) fn read(file: &File) -> Option<Facts> {
     } else {
         (reader.word(28)?, reader.number(42, 2)?, reader.number(44, 2)?)
     };
-    let mut facts = Facts::default();
+    let mut facts = ElfFacts::default();
     let mut loaded = Vec::new();
     let mut dynamic = None;
     for number in 0..count.min(MOST_HEADERS) {
@@ -119,7 +119,7 @@ impl Reader<'_> {
     }
 
     /// What the dynamic section names.
-    fn names(&self, dynamic: Segment, loaded: &[Segment], facts: &mut Facts) -> Option<()> {
+    fn names(&self, dynamic: Segment, loaded: &[Segment], facts: &mut ElfFacts) -> Option<()> {
         let size = if self.wide { 8 } else { 4 };
         let (mut strings, mut path, mut needed) = (None, None, Vec::new());
         for number in 0..(dynamic.length / (2 * size)).min(MOST_ENTRIES) {
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
     use std::io::{self, Write};
 
-    fn of(bytes: &[u8]) -> Option<Facts> {
+    fn of(bytes: &[u8]) -> Option<ElfFacts> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         read(&file)

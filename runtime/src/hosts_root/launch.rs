@@ -53,9 +53,9 @@ impl LaunchError {
 
 /// A tree of files in the host's root.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tree<'a>(pub(crate) &'a Path);
+pub(crate) struct ImageTree<'a>(pub(crate) &'a Path);
 
-impl Tree<'_> {
+impl ImageTree<'_> {
     /// How `program`, a path of the tree, is started with `arguments`, the first of which is its name.
     pub(crate) fn launch(self, program: &str, arguments: Vec<OsString>) -> Result<Launch, LaunchError> {
         self.start(Path::new(program), arguments, 0)
@@ -113,7 +113,7 @@ impl Tree<'_> {
     fn through(
         self,
         loader: &Path,
-        facts: elf::Facts,
+        facts: elf::ElfFacts,
         path: PathBuf,
         mut arguments: Vec<OsString>,
     ) -> Result<Launch, LaunchError> {
@@ -266,7 +266,7 @@ pub(super) mod tests {
     #[test]
     fn links_stay_in_the_tree() {
         let scratch = tree();
-        let tree = Tree(scratch.path());
+        let tree = ImageTree(scratch.path());
         let found = |path: &str| tree.find(Path::new(path));
         let inside = |path: &str| scratch.path().join(path);
         assert_eq!(found("/bin/real").unwrap(), inside("usr/bin/real"));
@@ -280,7 +280,7 @@ pub(super) mod tests {
     #[test]
     fn scripts_through_their_interpreters() {
         let scratch = tree();
-        let tree = Tree(scratch.path());
+        let tree = ImageTree(scratch.path());
         let inside = |path: &str| scratch.path().join(path).into_os_string();
         let launched = |path: &str| tree.launch(path, vec!["name".into(), "a".into()]);
         let launch = launched("/bin/script").unwrap();
@@ -306,7 +306,7 @@ pub(super) mod tests {
 
     #[test]
     fn names_say_where_the_program_is() {
-        let tree = Tree(Path::new("/t"));
+        let tree = ImageTree(Path::new("/t"));
         for (program, name, expected) in [
             ("/usr/bin/python3", "python3", "/t/usr/bin/python3"),
             ("/bin/busybox", "sh", "/t/bin/sh"),

@@ -9,8 +9,8 @@ use std::fs::{self, File};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use super::elf::{self, Facts};
-use super::launch::Tree;
+use super::elf::{self, ElfFacts};
+use super::launch::ImageTree;
 use crate::host::read_short;
 
 /// Where libraries are if nobody says it.
@@ -28,7 +28,7 @@ pub(super) struct Search {
     pub(super) inhibited: Option<OsString>,
 }
 
-impl Tree<'_> {
+impl ImageTree<'_> {
     /// The directories of the tree that have libraries, whatever a program names: those of the loader's path file or cache, the
     /// loader's, and the usual ones.
     pub(crate) fn library_directories(self, loader: &Path, found: &Path) -> Vec<PathBuf> {
@@ -55,7 +55,7 @@ impl Tree<'_> {
     }
 
     /// What the loader is told of the directories that the program and its libraries name, and of [`Self::library_directories`].
-    pub(super) fn search(self, loader: &Path, found: &Path, program: &Path, facts: Facts) -> Search {
+    pub(super) fn search(self, loader: &Path, found: &Path, program: &Path, facts: ElfFacts) -> Search {
         let usual = self.library_directories(loader, found);
         let mut walk = Walk {
             tree: self,
@@ -110,7 +110,7 @@ impl Directories {
     }
 
     /// As the image calls it, links and all.
-    fn add(&mut self, tree: Tree<'_>, directory: &Path) {
+    fn add(&mut self, tree: ImageTree<'_>, directory: &Path) {
         if let Ok(there) = tree.find(directory)
             && there.is_dir()
         {
@@ -119,7 +119,7 @@ impl Directories {
     }
 
     /// All absolute paths of `list`, or the directories that these files are in.
-    fn add_all(&mut self, tree: Tree<'_>, list: &[u8], files: bool) {
+    fn add_all(&mut self, tree: ImageTree<'_>, list: &[u8], files: bool) {
         for path in list.split(|byte| matches!(byte, b':' | b'\n' | 0)) {
             let path = Path::new(OsStr::from_bytes(path.trim_ascii()));
             let directory = if files { path.parent() } else { Some(path) };
@@ -132,7 +132,7 @@ impl Directories {
 
 /// Through the program and all that it needs.
 struct Walk<'a> {
-    tree: Tree<'a>,
+    tree: ImageTree<'a>,
     /// Directories that objects name, which stand before the usual ones.
     named: Directories,
     /// Where the loader may look, by its own names, and how many of the needed libraries were looked for there.
@@ -188,7 +188,7 @@ impl Walk<'_> {
 
     /// Takes what the object at `path` says, which the loader calls `name`.
     #[inline(never)]
-    fn visit(&mut self, path: &Path, name: &[u8], mut facts: Facts) {
+    fn visit(&mut self, path: &Path, name: &[u8], mut facts: ElfFacts) {
         // `${ORIGIN}` is `$ORIGIN`.
         facts.search_path.retain(|byte| !matches!(byte, b'{' | b'}'));
         let origin = path.parent().unwrap_or(path).as_os_str().as_bytes();
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn libraries_are_looked_for_in_the_tree_only() {
         let scratch = tree();
-        let tree = Tree(scratch.path());
+        let tree = ImageTree(scratch.path());
         let inside = |path: &str| scratch.path().join(path);
         let loader = Path::new("/usr/lib/ld-musl.so.1");
         let usual = ["opt/app/lib", "usr/lib/x", "usr/bin", "usr/lib"];
@@ -314,7 +314,7 @@ mod tests {
             (b"$ORIGINAL/x", &[], true),
             (b"/opt/app:$ORIGIN", &["opt/app", "usr/bin"], true),
         ] {
-            let facts = Facts {
+            let facts = ElfFacts {
                 interpreter: None,
                 search_path: search_path.to_vec(),
                 needed: vec![b"liby.so".to_vec()],

@@ -10,7 +10,7 @@ pub(crate) mod fusermount;
 mod homes;
 pub(crate) mod launch;
 mod library_path;
-pub(crate) mod place;
+pub(crate) mod own_directory;
 mod removal;
 mod writable;
 
@@ -35,14 +35,14 @@ use crate::root::op::{Bind, BindKind};
 use crate::sys::auxv;
 use fusermount::FusermountError;
 use homes::Homes;
-use launch::{Launch, LaunchError, Tree};
-use place::{Entry, NOTIFY, Place, PlaceError};
+use launch::{ImageTree, Launch, LaunchError};
+use own_directory::{Entry, NOTIFY, OwnDirectory, OwnDirectoryError};
 
 /// The program's files somewhere in the host's root. They are taken away again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Standing {
+pub(crate) struct Installation {
     pub(crate) rung: Rung,
-    place: Place,
+    place: OwnDirectory,
     entry: Entry,
     /// The process that made this.
     pub(crate) init: Pid,
@@ -74,8 +74,8 @@ impl Builder<'_> {
     pub(crate) fn climb(
         self,
         rungs: &[Rung],
-        launch: &dyn Fn(Tree<'_>) -> Result<Launch, LaunchError>,
-    ) -> Result<(Standing, Launch), NoneStands> {
+        launch: &dyn Fn(ImageTree<'_>) -> Result<Launch, LaunchError>,
+    ) -> Result<(Installation, Launch), NoneInstalled> {
         let homes = homes();
         sweep(&homes, self.trace);
         let mut left = Vec::new();
@@ -85,56 +85,56 @@ impl Builder<'_> {
                 _ => homes.for_files(),
             };
             for base in bases {
-                let stood = self.stand(rung, &base).and_then(|standing| {
-                    let launch = launch(Tree(&standing.tree)).map_err(StandError::Launch)?;
-                    access(&launch.path, AccessFlags::X_OK).map_err(|errno| StandError::Execute {
+                let installed = self.install(rung, &base).and_then(|installation| {
+                    let launch = launch(ImageTree(&installation.tree)).map_err(InstallError::Launch)?;
+                    access(&launch.path, AccessFlags::X_OK).map_err(|errno| InstallError::Execute {
                         path: launch.path.clone(),
                         errno,
                     })?;
-                    Ok((standing, launch))
+                    Ok((installation, launch))
                 });
-                let error = match stood {
-                    Ok((standing, launch)) => {
-                        let path = standing.tree.display();
+                let error = match installed {
+                    Ok((installation, launch)) => {
+                        let path = installation.tree.display();
                         self.trace.say(format_args!("{rung}: in {path}, {LOST}"));
                         self.trace.say(format_args!("{rung}: holds"));
-                        return Ok((standing, launch));
+                        return Ok((installation, launch));
                     }
                     Err(error) => error,
                 };
                 self.trace.say(format_args!("{rung}: left: {error}"));
                 let is_final = error.check().is_some_and(CheckError::is_tampering);
-                let is_missing = matches!(error, StandError::Fusermount(FusermountError::Missing));
+                let is_missing = matches!(error, InstallError::Fusermount(FusermountError::Missing));
                 left.push((rung, error));
                 if is_final {
-                    return Err(NoneStands { left });
+                    return Err(NoneInstalled { left });
                 }
                 if is_missing {
                     break;
                 }
             }
         }
-        Err(NoneStands { left })
+        Err(NoneInstalled { left })
     }
 
-    fn stand(self, rung: Rung, base: &Path) -> Result<Standing, StandError> {
+    fn install(self, rung: Rung, base: &Path) -> Result<Installation, InstallError> {
         const TURNS: usize = 100;
         for _ in 1..TURNS {
-            match self.stand_once(rung, base) {
+            match self.install_once(rung, base) {
                 // The last one who was there has just removed the place.
-                Err(StandError::Place(PlaceError::Step {
+                Err(InstallError::OwnDirectory(OwnDirectoryError::Step {
                     errno: Errno::ENOENT, ..
                 })) if base.is_dir() || homes::is_made(base) => {}
                 result => return result,
             }
         }
-        self.stand_once(rung, base)
+        self.install_once(rung, base)
     }
 
-    fn stand_once(self, rung: Rung, base: &Path) -> Result<Standing, StandError> {
-        let place = Place::open(base, true)?;
+    fn install_once(self, rung: Rung, base: &Path) -> Result<Installation, InstallError> {
+        let place = OwnDirectory::open(base, true)?;
         let entry = place.enter()?;
-        let mut standing = Standing {
+        let mut installation = Installation {
             rung,
             init: getpid(),
             tree: place.path.join(&entry.name),
@@ -146,21 +146,21 @@ impl Builder<'_> {
             trace: self.trace,
         };
         if self.speaks {
-            self.open_letter_box(&mut standing)?;
+            self.open_letter_box(&mut installation)?;
         }
-        let (place, tree) = (&standing.place, &standing.tree);
+        let (place, tree) = (&installation.place, &installation.tree);
         if rung == Rung::Fusermount {
-            mkdir(tree, Mode::S_IRWXU).map_err(|errno| StandError::Scratch(tree.clone(), errno))?;
-            let mount = fusermount::mount(tree).map_err(StandError::Fusermount)?;
-            standing.waiter = Some(mount.waiter);
+            mkdir(tree, Mode::S_IRWXU).map_err(|errno| InstallError::Scratch(tree.clone(), errno))?;
+            let mount = fusermount::mount(tree).map_err(InstallError::Fusermount)?;
+            installation.waiter = Some(mount.waiter);
             let sent = self.socket.send(&FromInit::Hold, Some(mount.keep.as_fd()));
             sent.and_then(|()| self.socket.send(&FromInit::Serve, Some(mount.connection.as_fd())))
-                .map_err(StandError::Server)?;
+                .map_err(InstallError::Server)?;
         } else {
             place.try_execute(tree)?;
             unpack::unpack(self.image, tree, self.owner)?;
         }
-        Ok(standing)
+        Ok(installation)
     }
 
     fn bound(self) -> Vec<PathBuf> {
@@ -175,18 +175,18 @@ impl Builder<'_> {
     }
 
     /// Nobody else comes to where it is.
-    fn open_letter_box(self, standing: &mut Standing) -> Result<(), StandError> {
-        let mut path = standing.tree.clone().into_os_string();
+    fn open_letter_box(self, installation: &mut Installation) -> Result<(), InstallError> {
+        let mut path = installation.tree.clone().into_os_string();
         path.push(NOTIFY);
         let path = PathBuf::from(path);
-        let inside = relay::open_at(&path).map_err(|errno| StandError::Scratch(path.clone(), errno))?;
-        standing.letter_box = Some(path);
+        let inside = relay::open_at(&path).map_err(|errno| InstallError::Scratch(path.clone(), errno))?;
+        installation.letter_box = Some(path);
         let sent = self.socket.send(&FromInit::Relay, Some(inside.as_fd()));
-        sent.map_err(StandError::Server)
+        sent.map_err(InstallError::Server)
     }
 }
 
-impl Standing {
+impl Installation {
     /// Keeps this process to reading files, and to writing where the caller has his, what he has bound, and where everybody may. As far
     /// as the kernel can: what is lost with it is said.
     ///
@@ -216,7 +216,7 @@ impl Standing {
 const LOST: &str = "with no namespaces and no root of its own: files at absolute paths, like those of /etc and /usr/share, and PATH are \
     the host's";
 
-impl Drop for Standing {
+impl Drop for Installation {
     fn drop(&mut self) {
         let left = self.place.leave(&self.entry);
         if let Err(error) = left.and(self.place.sweep()) {
@@ -234,7 +234,9 @@ fn sweep(homes: &Homes, trace: Trace) {
     let mut bases = homes.for_files();
     bases.extend(homes.for_mounts());
     for base in bases {
-        let Ok(place) = Place::open(&base, false) else { continue };
+        let Ok(place) = OwnDirectory::open(&base, false) else {
+            continue;
+        };
         if let Err(error) = place.sweep() {
             trace.say(format_args!("{}: {error}", base.display()));
         }
@@ -249,8 +251,8 @@ fn homes() -> Homes {
 
 /// Why files do not stand at a place.
 #[derive(Debug)]
-pub(crate) enum StandError {
-    Place(PlaceError),
+pub(crate) enum InstallError {
+    OwnDirectory(OwnDirectoryError),
     Unpack(unpack::UnpackError),
     Fusermount(FusermountError),
     /// The directory to mount on.
@@ -264,7 +266,7 @@ pub(crate) enum StandError {
     },
 }
 
-impl StandError {
+impl InstallError {
     fn check(&self) -> Option<&CheckError> {
         match self {
             Self::Unpack(unpack::UnpackError::Unverified(error)) => Some(error),
@@ -276,31 +278,31 @@ impl StandError {
         match self {
             Self::Unpack(error) => error.hint(),
             Self::Fusermount(error) => error.hint(),
-            Self::Place(PlaceError::NoExec { .. } | PlaceError::Foreign(_)) => {
+            Self::OwnDirectory(OwnDirectoryError::NoExec { .. } | OwnDirectoryError::Foreign(_)) => {
                 Some("set XDG_CACHE_HOME to a directory of yours whose files can be executed".into())
             }
-            Self::Place(error) => error.errno().and_then(crate::limits::hint).map(str::to_owned),
+            Self::OwnDirectory(error) => error.errno().and_then(crate::limits::hint).map(str::to_owned),
             Self::Scratch(..) | Self::Server(_) | Self::Launch(_) | Self::Execute { .. } => None,
         }
     }
 }
 
-impl From<PlaceError> for StandError {
-    fn from(error: PlaceError) -> Self {
-        Self::Place(error)
+impl From<OwnDirectoryError> for InstallError {
+    fn from(error: OwnDirectoryError) -> Self {
+        Self::OwnDirectory(error)
     }
 }
 
-impl From<unpack::UnpackError> for StandError {
+impl From<unpack::UnpackError> for InstallError {
     fn from(error: unpack::UnpackError) -> Self {
         Self::Unpack(error)
     }
 }
 
-impl fmt::Display for StandError {
+impl fmt::Display for InstallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Place(error) => error.fmt(f),
+            Self::OwnDirectory(error) => error.fmt(f),
             Self::Unpack(error) => error.fmt(f),
             Self::Fusermount(error) => error.fmt(f),
             Self::Scratch(path, errno) => write!(f, "make {}: {}", path.display(), errno.desc()),
@@ -313,11 +315,11 @@ impl fmt::Display for StandError {
 
 /// No rung holds. Each that was tried, and why it was left.
 #[derive(Debug)]
-pub(crate) struct NoneStands {
-    left: Vec<(Rung, StandError)>,
+pub(crate) struct NoneInstalled {
+    left: Vec<(Rung, InstallError)>,
 }
 
-impl NoneStands {
+impl NoneInstalled {
     fn check(&self) -> Option<&CheckError> {
         self.left.last().and_then(|(_, error)| error.check())
     }
@@ -329,7 +331,7 @@ impl NoneStands {
 
     pub(crate) fn status(&self) -> u8 {
         match self.left.last() {
-            Some((_, StandError::Launch(error))) if error.errno == Errno::ENOENT => crate::exit::NOT_FOUND,
+            Some((_, InstallError::Launch(error))) if error.errno == Errno::ENOENT => crate::exit::NOT_FOUND,
             _ => self.check().map_or(crate::exit::FAILED, server::status_of),
         }
     }
@@ -339,7 +341,7 @@ impl NoneStands {
     }
 }
 
-impl fmt::Display for NoneStands {
+impl fmt::Display for NoneInstalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(error) = self.check() {
             return error.fmt(f);

@@ -177,10 +177,10 @@ pub(crate) fn become_confined<O>(start: &Start<'_, O>, confinement: Confinement)
     let entered = start.rooted.resources().enter(&mut status);
     entered.map_err(StartError::Resources)?;
     let confined = Confined::confine(start.rooted, confinement, start.restrictions, status)?;
-    if let Some(standing) = start.rooted.standing() {
+    if let Some(installation) = start.rooted.installation() {
         // No PID namespace ends with init.
         prctl::set_pdeathsig(Signal::SIGKILL).map_err(StartError::Parent)?;
-        if getppid() != standing.init {
+        if getppid() != installation.init {
             process::exit(exit::FAILED);
         }
     }

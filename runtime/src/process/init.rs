@@ -23,7 +23,7 @@ use super::observer::Observer;
 use super::signals::{self, CallersSignals};
 use super::witness::Witness;
 use crate::exit;
-use crate::hosts_root::Standing;
+use crate::hosts_root::Installation;
 use crate::stages::{Built, Planned, StageError, Way};
 use crate::sys::process::{self, Change, Fork};
 
@@ -82,7 +82,7 @@ fn build_and_supervise(
     let descriptor = signals::descriptor().map_err(|errno| StageError::init("open a signalfd", errno))?;
     let failed = |step| move |errno| StageError::init(step, errno);
     let (stay, as_pid_1) = (planned.supervision().stay, planned.makes_app_pid_1());
-    let mut standing = None;
+    let mut installation = None;
     let mut build = |observer: &mut _| build(planned, socket, &descriptor, observer);
     let app = if as_pid_1 {
         apart(&descriptor, || match build(&mut observer) {
@@ -99,7 +99,7 @@ fn build_and_supervise(
             Fork::Parent(app) => app,
         };
         descriptors::release().map_err(failed("let go of the app's descriptors"))?;
-        standing = ready.rooted.take_standing();
+        installation = ready.rooted.take_installation();
         app
     };
     drop(executed.take());
@@ -112,7 +112,7 @@ fn build_and_supervise(
         ended: false,
         unguarded: false,
         stay,
-        standing,
+        installation,
     };
     let supervised = init.supervise();
     let step = match init.unguarded {
@@ -120,8 +120,8 @@ fn build_and_supervise(
         false => "supervise the app",
     };
     let supervised = supervised.map_err(failed(step));
-    if let Some(standing) = &init.standing {
-        descendants::end_all(standing.waiter);
+    if let Some(installation) = &init.installation {
+        descendants::end_all(installation.waiter);
     }
     supervised
 }
@@ -209,7 +209,7 @@ struct Init<'a, O> {
     /// Stay until nobody is left.
     stay: bool,
     /// The app's files, where there is no PID namespace either.
-    standing: Option<Standing>,
+    installation: Option<Installation>,
 }
 
 impl<O: Observer> Init<'_, O> {
@@ -277,8 +277,8 @@ impl<O: Observer> Init<'_, O> {
         }
         if self.ended && self.stay {
             // Everybody but init. Without a PID namespace that would be all that the caller runs.
-            return match &self.standing {
-                Some(standing) => descendants::signal(signal, standing.waiter),
+            return match &self.installation {
+                Some(installation) => descendants::signal(signal, installation.waiter),
                 None => unless_gone(process::kill(Pid::from_raw(-1), signal)),
             }
             .map(|()| false);
@@ -298,13 +298,13 @@ impl<O: Observer> Init<'_, O> {
     /// mount's server.
     fn loses_waiter(&mut self, pid: Pid, change: Change) -> Result<bool, Errno> {
         let ends = matches!(change, Change::Exited(_) | Change::Signalled(_));
-        let Some(standing) = self.standing.as_mut().filter(|_| ends) else {
+        let Some(installation) = self.installation.as_mut().filter(|_| ends) else {
             return Ok(false);
         };
-        if standing.waiter != Some(pid) {
+        if installation.waiter != Some(pid) {
             return Ok(false);
         }
-        standing.waiter = None;
+        installation.waiter = None;
         self.unguarded = !self.ended;
         if self.unguarded {
             return Err(Errno::ECHILD);
@@ -318,7 +318,7 @@ impl<O: Observer> Init<'_, O> {
 
     /// Whether nobody is left but a process of ours.
     fn is_deserted(&self) -> bool {
-        let waiter = self.standing.as_ref().and_then(|standing| standing.waiter);
+        let waiter = self.installation.as_ref().and_then(|installation| installation.waiter);
         waiter.is_some_and(|waiter| descendants::of_this_process(Some(waiter)).is_empty())
     }
 

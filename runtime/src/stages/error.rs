@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use crate::climb::ClimbError;
 use crate::exit;
-use crate::hosts_root::NoneStands;
+use crate::hosts_root::NoneInstalled;
 use crate::limits::{self, LimitError};
 use crate::root::apply::ApplyError;
 use crate::root::pivot::PivotError;
@@ -20,7 +20,7 @@ pub(crate) enum StageError {
     Limit(LimitError),
     Pivot(PivotError),
     Climb(ClimbError),
-    Stand(NoneStands),
+    Install(NoneInstalled),
     Apply(ApplyError),
     Nul(NulError),
     /// A step of init's own.
@@ -42,7 +42,7 @@ impl StageError {
             Self::UserNamespace(_) | Self::Pivot(_) => true,
             Self::Apply(error) => error.is_of_host(),
             Self::Climb(error) => error.is_of_host(),
-            Self::Stand(error) => !error.is_unverified(),
+            Self::Install(error) => !error.is_unverified(),
             Self::Limit(_) | Self::Nul(_) | Self::Init { .. } => false,
         }
     }
@@ -50,7 +50,7 @@ impl StageError {
     pub(crate) fn status(&self) -> u8 {
         match self {
             Self::Climb(error) => error.status(),
-            Self::Stand(error) => error.status(),
+            Self::Install(error) => error.status(),
             _ => exit::FAILED,
         }
     }
@@ -60,7 +60,7 @@ impl StageError {
             Self::UserNamespace(error) => error.hint(),
             Self::Pivot(error) => error.hint(),
             Self::Climb(error) => error.hint(),
-            Self::Stand(error) => error.hint(),
+            Self::Install(error) => error.hint(),
             Self::Apply(error) => error.hint(),
             Self::Init { errno, .. } => limits::hint_of_fork(*errno).map(str::to_owned),
             Self::Limit(_) | Self::Nul(_) => None,
@@ -99,7 +99,7 @@ impl fmt::Display for StageError {
             Self::Limit(error) => error.fmt(f),
             Self::Pivot(error) => error.fmt(f),
             Self::Climb(error) => error.fmt(f),
-            Self::Stand(error) => error.fmt(f),
+            Self::Install(error) => error.fmt(f),
             Self::Apply(error) => error.fmt(f),
             Self::Nul(error) => write!(f, "the manifest's command: {error}"),
             Self::Init { step, errno } => write!(f, "{step}: {}", errno.desc()),

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use super::{Planned, Rooted, StageError};
 use crate::confine::status::{Degree, Layer, Status};
 use crate::environment::{self, Setting};
-use crate::hosts_root::{Builder, launch::Tree};
+use crate::hosts_root::{Builder, launch::ImageTree};
 use crate::ladder::Rung;
 use crate::limits::CallersLimit;
 use crate::process::app::{Program, suspend_umask};
@@ -36,7 +36,7 @@ pub(super) fn note_layers(status: &mut Status, rung: Rung) {
 
 impl Planned {
     /// The program's files somewhere in the host's root, and how it is started from there.
-    pub(super) fn stand(&mut self, socket: &InitEnd) -> Result<(Rooted, Program), StageError> {
+    pub(super) fn install(&mut self, socket: &InitEnd) -> Result<(Rooted, Program), StageError> {
         descendants::adopt().map_err(|errno| StageError::init("become the parent of orphans", errno))?;
         let callers_umask = suspend_umask();
         let callers_limit = CallersLimit::suspend()?;
@@ -50,12 +50,12 @@ impl Planned {
             trace: self.trace(),
         };
         let process = &self.job.process;
-        let launch = |tree: Tree<'_>| tree.launch(&process.path, self.job.all_arguments().collect());
-        let (standing, launch) = builder.climb(&self.rungs(), &launch).map_err(StageError::Stand)?;
+        let launch = |tree: ImageTree<'_>| tree.launch(&process.path, self.job.all_arguments().collect());
+        let (installation, launch) = builder.climb(&self.rungs(), &launch).map_err(StageError::Install)?;
         let asked = self.job.options.workdir.as_ref().map(PathBuf::from);
         let cwd_is_asked = asked.is_some();
         let cwd = asked.or_else(|| self.host.cwd.clone());
-        let managed = self.manager.variables_at(standing.letter_box.as_deref());
+        let managed = self.manager.variables_at(installation.letter_box.as_deref());
         let setting = Setting {
             contain: false,
             home: Path::new("/"),
@@ -73,7 +73,7 @@ impl Planned {
         let environment = environment::compose(env::vars_os(), asked, setting);
         let program = Program::at(launch.path, launch.arguments, environment).map_err(StageError::Nul)?;
         let rooted = Rooted {
-            rung: standing.rung,
+            rung: installation.rung,
             cwd: cwd.unwrap_or_else(|| PathBuf::from("/")),
             cwd_is_asked,
             // Nobody else can be had here.
@@ -81,7 +81,7 @@ impl Planned {
             resources: mem::take(&mut self.resources),
             callers_umask,
             callers_limit,
-            standing: Some(standing),
+            installation: Some(installation),
         };
         Ok((rooted, program.telling_own_id(&self.manager.own_id)))
     }

@@ -8,7 +8,7 @@ use nix::sys::stat::Mode;
 use super::{Planned, StageError};
 use crate::climb::{Climber, Mounted, NEW_ROOT};
 use crate::host::Facts;
-use crate::hosts_root::Standing;
+use crate::hosts_root::Installation;
 use crate::ladder::Rung;
 use crate::limits::CallersLimit;
 use crate::process::app::suspend_umask;
@@ -96,7 +96,7 @@ pub(crate) struct Rooted {
     pub(super) resources: Resources,
     pub(super) callers_umask: Mode,
     pub(super) callers_limit: CallersLimit,
-    pub(super) standing: Option<Standing>,
+    pub(super) installation: Option<Installation>,
 }
 
 /// The same before that is read-only which is to be: something can still be made in it.
@@ -135,7 +135,7 @@ impl Unsealed {
             resources: mem::take(&mut planned.resources),
             callers_umask: entered.callers_umask,
             callers_limit: entered.callers_limit,
-            standing: None,
+            installation: None,
         };
         Ok(Self {
             rooted,
@@ -154,13 +154,13 @@ impl Unsealed {
 
 impl Rooted {
     /// The app's files, where the root is the host's.
-    pub(crate) fn standing(&self) -> Option<&Standing> {
-        self.standing.as_ref()
+    pub(crate) fn installation(&self) -> Option<&Installation> {
+        self.installation.as_ref()
     }
 
     /// The same, for whoever clears up.
-    pub(crate) fn take_standing(&mut self) -> Option<Standing> {
-        self.standing.take()
+    pub(crate) fn take_installation(&mut self) -> Option<Installation> {
+        self.installation.take()
     }
 
     /// What the root is made of.

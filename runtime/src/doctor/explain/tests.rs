@@ -1,7 +1,7 @@
 use super::*;
 
-fn sound() -> Facts {
-    Facts {
+fn sound() -> Findings {
+    Findings {
         uid: 1000,
         privileged: false,
         namespace: Namespace::Works,
@@ -13,26 +13,26 @@ fn sound() -> Facts {
     }
 }
 
-fn told(rung: Rung, facts: &Facts, message: &str) -> String {
+fn told(rung: Rung, findings: &Findings, message: &str) -> String {
     let failure = Failure {
         status: 125,
         message: message.into(),
         hint: Some("a hint".into()),
     };
-    let found = remedies(rung, facts, &failure, Path::new("/opt/my app.run"));
+    let found = remedies(rung, findings, &failure, Path::new("/opt/my app.run"));
     let line = |remedy: &Remedy| format!("{}: {}", remedy.cause, remedy.command.as_deref().unwrap_or("-"));
     found.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
 fn each_cause_has_its_remedy() {
-    let namespace = |namespace, settings: &[(&'static str, i64)]| Facts {
+    let namespace = |namespace, settings: &[(&'static str, i64)]| Findings {
         namespace,
         settings: settings.to_vec(),
         ..sound()
     };
     let made = Namespace::NotMade;
-    let cases: [(Rung, Facts, &str, &str); 25] = [
+    let cases: [(Rung, Findings, &str, &str); 25] = [
         (
             Rung::Loop,
             sound(),
@@ -41,13 +41,13 @@ fn each_cause_has_its_remedy() {
         ),
         (
             Rung::Loop,
-            Facts { uid: 0, ..sound() },
+            Findings { uid: 0, ..sound() },
             "",
             "this container's has not: docker run --privileged",
         ),
         (
             Rung::Loop,
-            Facts {
+            Findings {
                 privileged: true,
                 loop_control: Some(Errno::ENOENT),
                 ..sound()
@@ -57,7 +57,7 @@ fn each_cause_has_its_remedy() {
         ),
         (
             Rung::Loop,
-            Facts {
+            Findings {
                 privileged: true,
                 filesystems: Some([false, true, true]),
                 ..sound()
@@ -67,7 +67,7 @@ fn each_cause_has_its_remedy() {
         ),
         (
             Rung::Loop,
-            Facts {
+            Findings {
                 privileged: true,
                 ..sound()
             },
@@ -103,7 +103,7 @@ fn each_cause_has_its_remedy() {
         ),
         (
             Rung::Unpack,
-            Facts {
+            Findings {
                 namespace: made(Errno::EPERM),
                 filtered: true,
                 ..sound()
@@ -127,7 +127,7 @@ fn each_cause_has_its_remedy() {
         ),
         (
             Rung::Fuse,
-            Facts {
+            Findings {
                 fuse: Some(Errno::ENOENT),
                 ..sound()
             },
@@ -136,7 +136,7 @@ fn each_cause_has_its_remedy() {
         ),
         (
             Rung::Fusermount,
-            Facts {
+            Findings {
                 fuse: Some(Errno::EACCES),
                 ..sound()
             },
@@ -145,7 +145,7 @@ fn each_cause_has_its_remedy() {
         ),
         (
             Rung::Fuse,
-            Facts {
+            Findings {
                 filesystems: Some([true, false, true]),
                 ..sound()
             },
@@ -191,11 +191,11 @@ fn each_cause_has_its_remedy() {
         ),
         (Rung::Fuse, sound(), "", "try: a hint: -"),
     ];
-    for (rung, facts, message, expected) in cases {
-        let found = told(rung, &facts, message);
-        assert!(found.contains(expected), "{rung}: {facts:?}: {found}");
+    for (rung, findings, message, expected) in cases {
+        let found = told(rung, &findings, message);
+        assert!(found.contains(expected), "{rung}: {findings:?}: {found}");
     }
-    let privileged = Facts {
+    let privileged = Findings {
         privileged: true,
         ..namespace(made(Errno::EPERM), &[])
     };

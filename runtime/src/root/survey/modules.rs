@@ -5,14 +5,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::directory;
-use crate::hosts_root::launch::Tree;
+use crate::hosts_root::launch::ImageTree;
 
 /// The services that the image has a module for.
 pub(super) fn provided(root: &Path) -> Vec<Vec<u8>> {
     // Where Debian has it; what others have is asked for in any case.
     let loader = Path::new("/lib").join([ARCH, "-linux-gnu/ld.so"].concat());
     let mut provided = Vec::new();
-    for directory in Tree(root).library_directories(&loader, &loader) {
+    for directory in ImageTree(root).library_directories(&loader, &loader) {
         for name in directory::names(&directory).unwrap_or_default() {
             let service = name
                 .as_bytes()

@@ -34,7 +34,7 @@ pub enum Namespace {
 
 /// All that explains something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub struct Findings {
     /// User id of the caller.
     pub uid: u32,
     /// Whether the caller may mount without a namespace.
@@ -53,10 +53,10 @@ pub struct Facts {
     pub filtered: bool,
 }
 
-/// The file systems of [`Facts::filesystems`].
+/// The file systems of [`Findings::filesystems`].
 pub(super) const FILESYSTEMS: [&str; 3] = ["squashfs", "overlay", "fuse"];
 
-impl Facts {
+impl Findings {
     /// Asks.
     pub(super) fn take() -> Self {
         let (uid, gid) = host::caller();

@@ -48,7 +48,7 @@ const SCRIPT: &[u8] = b"#!/dev/null/none\n";
 /// The directory of ours. Nobody else can put another in its place, so paths in it stay what they are; only a program that this
 /// user has started may, so nothing is removed by its path.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct OwnDirectory {
     /// No component is a link.
     pub(crate) path: PathBuf,
     directory: OwnedFd,
@@ -63,7 +63,7 @@ pub(crate) struct Entry {
 
 /// Why a place is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PlaceError {
+pub(crate) enum OwnDirectoryError {
     /// Others may put something else in its place.
     Foreign(PathBuf),
     /// A step failed.
@@ -76,9 +76,9 @@ pub(crate) enum PlaceError {
     NoExec { path: PathBuf, errno: Errno },
 }
 
-impl Place {
+impl OwnDirectory {
     /// The directory of ours in `base`. With `make` it is made where there is none, and so is a user's cache, but nothing above it.
-    pub(crate) fn open(base: &Path, make: bool) -> Result<Self, PlaceError> {
+    pub(crate) fn open(base: &Path, make: bool) -> Result<Self, OwnDirectoryError> {
         let uid = geteuid().as_raw();
         let missing = make && is_made(base) && fs::symlink_metadata(base).is_err();
         if let (true, Some(above)) = (missing, base.parent()) {
@@ -100,13 +100,13 @@ impl Place {
         }
         let opened = match open(&path, removal::DIRECTORY, Mode::empty()) {
             // A link, a file, or somebody else's.
-            Err(Errno::ELOOP | Errno::ENOTDIR | Errno::EACCES) => return Err(PlaceError::Foreign(path)),
+            Err(Errno::ELOOP | Errno::ENOTDIR | Errno::EACCES) => return Err(OwnDirectoryError::Foreign(path)),
             opened => opened.and_then(|directory| Ok((fstat(&directory)?, directory))),
         };
         let (ours, directory) = opened.map_err(|errno| failed("look at", &path, errno))?;
         // A directory has the set-group-id bit of the one that it was made in.
         if ours.st_mode & 0o4777 != 0o700 || ours.st_uid != uid {
-            return Err(PlaceError::Foreign(path));
+            return Err(OwnDirectoryError::Foreign(path));
         }
         if made {
             // For whoever is the last to leave: the cache was made for it.
@@ -120,7 +120,7 @@ impl Place {
     ///
     /// # Errors
     /// `ENOENT`: the last one who was there has just removed the place, or taken the lock for one that was left.
-    pub(crate) fn enter(&self) -> Result<Entry, PlaceError> {
+    pub(crate) fn enter(&self) -> Result<Entry, OwnDirectoryError> {
         let name = format!("{}-{}", getpid(), moment());
         let lock = with_end(&name, LOCK);
         let flags = OFlag::O_CREAT | OFlag::O_EXCL;
@@ -135,12 +135,12 @@ impl Place {
     }
 
     /// Removes an entry of ours.
-    pub(crate) fn leave(&self, entry: &Entry) -> Result<(), PlaceError> {
+    pub(crate) fn leave(&self, entry: &Entry) -> Result<(), OwnDirectoryError> {
         self.remove(&entry.name)
     }
 
     /// Removes what nobody uses, and the directory if nothing is left.
-    pub(crate) fn sweep(&self) -> Result<(), PlaceError> {
+    pub(crate) fn sweep(&self) -> Result<(), OwnDirectoryError> {
         let listed = removal::names(&self.directory);
         let names = listed.map_err(|errno| failed("list", &self.path, errno))?;
         let mut swept = Ok(());
@@ -170,7 +170,7 @@ impl Place {
     }
 
     /// For whoever has the lock, which goes last.
-    fn remove(&self, name: &str) -> Result<(), PlaceError> {
+    fn remove(&self, name: &str) -> Result<(), OwnDirectoryError> {
         for end in ["", NOTIFY, LOCK] {
             let name = with_end(name, end);
             let mut removed = removal::remove(&self.directory, &name);
@@ -199,12 +199,12 @@ impl Place {
         }
     }
 
-    fn failed(&self, step: &'static str, name: &CStr, errno: Errno) -> PlaceError {
+    fn failed(&self, step: &'static str, name: &CStr, errno: Errno) -> OwnDirectoryError {
         failed(step, &self.path.join(OsStr::from_bytes(name.to_bytes())), errno)
     }
 
     /// Whether what is written here can be executed, by trying it. The script comes where `path` is.
-    pub(crate) fn try_execute(&self, path: &Path) -> Result<(), PlaceError> {
+    pub(crate) fn try_execute(&self, path: &Path) -> Result<(), OwnDirectoryError> {
         let mut script = File::options();
         let script = script.write(true).create_new(true).mode(0o700).open(path);
         let written = script.and_then(|mut script| script.write_all(SCRIPT));
@@ -214,7 +214,7 @@ impl Place {
         match refused {
             // It was about to be executed. A kernel without scripts does not know what it is.
             Errno::ENOENT | Errno::ENOTDIR | Errno::ENOEXEC => Ok(()),
-            errno => Err(PlaceError::NoExec {
+            errno => Err(OwnDirectoryError::NoExec {
                 path: self.path.clone(),
                 errno,
             }),
@@ -245,7 +245,7 @@ fn execute(path: &Path) -> Errno {
 }
 
 /// One that is there already is as good. Whether it was made.
-fn make_directory(path: &Path) -> Result<bool, PlaceError> {
+fn make_directory(path: &Path) -> Result<bool, OwnDirectoryError> {
     match mkdir(path, Mode::S_IRWXU) {
         Ok(()) => Ok(true),
         Err(Errno::EEXIST) => Ok(false),
@@ -254,8 +254,8 @@ fn make_directory(path: &Path) -> Result<bool, PlaceError> {
 }
 
 #[inline(never)]
-fn failed(step: &'static str, path: &Path, errno: Errno) -> PlaceError {
-    PlaceError::Step {
+fn failed(step: &'static str, path: &Path, errno: Errno) -> OwnDirectoryError {
+    OwnDirectoryError::Step {
         step,
         path: path.to_owned(),
         errno,
@@ -263,7 +263,7 @@ fn failed(step: &'static str, path: &Path, errno: Errno) -> PlaceError {
 }
 
 /// Refuses a base where somebody else could put something in the place of what is made in it, or of itself, or of what it is in.
-fn judge(base: &Path, uid: u32) -> Result<(), PlaceError> {
+fn judge(base: &Path, uid: u32) -> Result<(), OwnDirectoryError> {
     let map = read_short(Path::new("/proc/self/uid_map"));
     let has_all = map.is_ok_and(|map| userns::is_whole(&map));
     for above in base.ancestors() {
@@ -271,7 +271,7 @@ fn judge(base: &Path, uid: u32) -> Result<(), PlaceError> {
         // Whoever made this user namespace was given what is above by somebody without a name in it.
         let is_unmapped = !has_all && above != base && found.uid() == UNMAPPED;
         if !is_unmapped && !is_safe(found.mode(), found.uid(), uid) {
-            return Err(PlaceError::Foreign(above.to_owned()));
+            return Err(OwnDirectoryError::Foreign(above.to_owned()));
         }
     }
     Ok(())
@@ -282,7 +282,7 @@ fn is_safe(mode: u32, owner: u32, uid: u32) -> bool {
     (owner == 0 || owner == uid) && (mode & 0o022 == 0 || mode & libc::S_ISVTX != 0)
 }
 
-impl PlaceError {
+impl OwnDirectoryError {
     pub(crate) fn errno(&self) -> Option<Errno> {
         match self {
             Self::Step { errno, .. } | Self::NoExec { errno, .. } => Some(*errno),
@@ -291,7 +291,7 @@ impl PlaceError {
     }
 }
 
-impl fmt::Display for PlaceError {
+impl fmt::Display for OwnDirectoryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (before, path, after) = match self {
             Self::Foreign(path) => ("", path, " is not this user's alone"),
@@ -337,9 +337,12 @@ mod tests {
         set_mode(&base, 0o755);
         for (mode, safe) in [(0o755, true), (0o775, false), (0o757, false), (0o1777, true)] {
             set_mode(base.parent().unwrap(), mode);
-            let opened = Place::open(&base, true);
+            let opened = OwnDirectory::open(&base, true);
             assert_eq!(opened.is_ok(), safe, "{mode:o}: {opened:?}");
-            assert!(matches!(opened, Ok(_) | Err(PlaceError::Foreign(_))), "{opened:?}");
+            assert!(
+                matches!(opened, Ok(_) | Err(OwnDirectoryError::Foreign(_))),
+                "{opened:?}"
+            );
         }
     }
 
@@ -347,7 +350,7 @@ mod tests {
     fn bits_that_are_handed_down_do_no_harm() {
         let scratch = tempfile::tempdir().unwrap();
         set_mode(scratch.path(), 0o2755);
-        let place = Place::open(scratch.path(), true).unwrap();
+        let place = OwnDirectory::open(scratch.path(), true).unwrap();
         place.sweep().unwrap();
         assert!(!place.path.exists());
     }
@@ -360,7 +363,7 @@ mod tests {
             if !made {
                 fs::create_dir(&cache).unwrap();
             }
-            let [first, second] = [true, true].map(|make| Place::open(&cache, make).unwrap());
+            let [first, second] = [true, true].map(|make| OwnDirectory::open(&cache, make).unwrap());
             let [one, other] = [&first, &second].map(|place| place.enter().unwrap());
             assert_ne!(one.name, other.name);
             for (place, entry) in [(first, one), (second, other)] {
@@ -370,14 +373,14 @@ mod tests {
             }
             assert_eq!(cache.exists(), !made);
         }
-        assert!(Place::open(&scratch.path().join("missing"), true).is_err());
+        assert!(OwnDirectory::open(&scratch.path().join("missing"), true).is_err());
         assert!(!scratch.path().join("missing").exists());
     }
 
     #[test]
     fn what_nobody_locks_is_swept_and_what_fails_is_told_last() {
         let scratch = tempfile::tempdir().unwrap();
-        let place = Place::open(scratch.path(), true).unwrap();
+        let place = OwnDirectory::open(scratch.path(), true).unwrap();
         let entry = place.enter().unwrap();
         for name in ["left", "left.notify", "left.lock", "other.lock/x", entry.name.as_str()] {
             fs::create_dir_all(place.path.join(name)).unwrap();
@@ -398,7 +401,7 @@ mod tests {
         fs::create_dir(&odd).unwrap();
         std::os::unix::fs::symlink(&odd, &link).unwrap();
         for base in [odd, link] {
-            let opened = Place::open(&base, true);
+            let opened = OwnDirectory::open(&base, true);
             let refused = opened.unwrap_err();
             assert_eq!(refused.errno(), Some(Errno::EINVAL), "{refused}");
         }
