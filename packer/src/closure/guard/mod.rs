@@ -136,6 +136,7 @@ impl<'a> Guard<'a> {
         let is_key = match keys::find(&file, metadata.size).map_err(fault)? {
             None => false,
             Some(keys::Place::File) => true,
+            Some(keys::Place::Within { code: true }) if self.is_distributions(path) => false,
             Some(keys::Place::Within { code }) => !((code || is_code(path)) && self.is_packaged(path)),
         };
         if is_key {
@@ -158,10 +159,28 @@ impl<'a> Guard<'a> {
         if !path.is_within(&RootPath::new("/usr")) {
             return false;
         }
-        // A damaged database says nothing, and the closure tells of it.
-        let packages = self.packages.get_or_init(|| Packages::read(self.rootfs).ok().flatten());
-        packages.as_ref().is_some_and(|packages| packages.owner(path).is_some())
+        self.packages().is_some_and(|packages| packages.owner(path).is_some())
     }
+
+    /// Is it a library of a root file system whose packages nobody knows, as images of boards are? GnuTLS, for one, tests itself with
+    /// keys that it brings.
+    fn is_distributions(&self, path: &RootPath) -> bool {
+        is_library(path) && self.packages().is_none()
+    }
+
+    /// A damaged database says nothing, and the closure tells of it.
+    fn packages(&self) -> Option<&Packages> {
+        let read = || Packages::read(self.rootfs).ok().flatten();
+        self.packages.get_or_init(read).as_ref()
+    }
+}
+
+/// Is it a shared library where systems have theirs?
+fn is_library(path: &RootPath) -> bool {
+    let mut above = path.components().skip_while(|name| *name == b"usr");
+    let name = path.file_name();
+    above.next().is_some_and(|name| name.starts_with(b"lib"))
+        && (name.ends_with(b".so") || name.windows(4).any(|part| part == b".so."))
 }
 
 fn is_public(path: &RootPath) -> bool {

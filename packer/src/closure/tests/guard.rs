@@ -3,6 +3,9 @@
 use super::*;
 use crate::plan::{Refusal, Secret};
 
+/// What dpkg knows of a package.
+const PACKAGE: &str = "Package: x\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n";
+
 /// A key that is none.
 fn key() -> String {
     let letters: String = (0..320u32)
@@ -181,6 +184,12 @@ fn a_library_that_holds_a_key_keeps_its_program_from_starting() {
     let with_key = |elf: Vec<u8>| [elf, key().into_bytes()].concat();
     tree.file("/bin/prog", program(&["libk.so"]).build(), 0o755);
     tree.file("/lib/libk.so", with_key(library("libk.so", &[]).build()), 0o644);
+    // Whose packages are not known may be the distribution's.
+    assert_eq!(tree.plan(&command_only("prog")).faults(), []);
+    tree.file("/opt/app/libl.so", with_key(library("libl.so", &[]).build()), 0o644);
+    let refused = tree.try_plan(&including("prog", &["/opt/app/libl.so"]));
+    assert!(matches!(refused, Err(ClosureError::Refused { .. })), "{refused:?}");
+    tree.file("/var/lib/dpkg/status", PACKAGE, 0o644);
     let plan = tree.plan(&command_only("prog"));
     let [fault] = &plan.faults()[..] else {
         panic!("{:?}", plan.faults())
@@ -200,11 +209,7 @@ fn keys_that_everybody_has_are_none() {
     tree.file("/usr/lib/packaged.py", format!("KEY = \"\"\"{}\"\"\"", key()), 0o644);
     tree.file("/usr/lib/mine.py", format!("KEY = \"\"\"{}\"\"\"", key()), 0o644);
     tree.file("/usr/lib/packaged.pem", key(), 0o644);
-    tree.file(
-        "/var/lib/dpkg/status",
-        "Package: x\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n",
-        0o644,
-    );
+    tree.file("/var/lib/dpkg/status", PACKAGE, 0o644);
     tree.file(
         "/var/lib/dpkg/info/x.list",
         "/.\n/usr/lib/packaged.py\n/usr/lib/packaged.pem\n",
