@@ -1,11 +1,10 @@
 //! The entries of the plan as they are brought in: each path with every link and directory on the way to it.
 
+mod made;
 mod refusals;
 mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use nix::errno::Errno;
 
 use self::warnings::is_needed;
 use super::guard::{Guard, Verdict};
@@ -279,77 +278,6 @@ impl<'a> Entries<'a> {
             child = parent;
         }
         Ok(())
-    }
-
-    /// Inserts a path that the root file system does not have: a directory, or a file with contents of the plan's own. Links on the
-    /// way are followed, also those that lead to where nothing is: that is made.
-    pub(super) fn insert_made(
-        &mut self,
-        path: &RootPath,
-        node: Node,
-        mode: u32,
-        detail: &str,
-    ) -> Result<(), RootfsError> {
-        let reason = Reason {
-            kind: ReasonKind::Base,
-            by: None,
-            detail: detail.to_owned(),
-        };
-        let parent = path.parent().unwrap_or_else(RootPath::root);
-        let Some(parent) = self.directory_for(&parent, &reason)? else {
-            self.warn(
-                WarningKind::Skipped,
-                path,
-                format!("left out: {parent} is no directory"),
-            );
-            return Ok(());
-        };
-        self.insert_new(parent.join(path.file_name()), node, mode, reason);
-        Ok(())
-    }
-
-    /// Where the directory `path` really is, made where it is missing; none where something else is, or links lead in circles.
-    fn directory_for(&mut self, path: &RootPath, reason: &Reason) -> Result<Option<RootPath>, RootfsError> {
-        match self.rootfs.resolve(path.as_bytes(), Last::Follow) {
-            Ok(place) if place.metadata.kind == Kind::Directory => {
-                self.add(path.as_bytes(), reason)?;
-                return Ok(Some(place.path));
-            }
-            Err(error) if error.errno() == Errno::ENOENT => {}
-            Err(error) if !is_absence(error.errno()) => return Err(error),
-            Ok(_) | Err(_) => return Ok(None),
-        }
-        let parent = |path: &RootPath| path.parent().unwrap_or_else(RootPath::root);
-        if let Ok(link) = self.rootfs.resolve(path.as_bytes(), Last::Keep) {
-            let target = self.rootfs.read_link(&link.path)?;
-            let from = match target.first() {
-                Some(b'/') => RootPath::root(),
-                _ => parent(&link.path),
-            };
-            let behind = RootPath::new([from.as_bytes(), b"/", &target].concat());
-            return self.directory_for(&behind, reason);
-        }
-        let Some(above) = self.directory_for(&parent(path), reason)? else {
-            return Ok(None);
-        };
-        let made = above.join(path.file_name());
-        self.insert_new(made.clone(), Node::Directory, 0o755, reason.clone());
-        Ok(Some(made))
-    }
-
-    fn insert_new(&mut self, path: RootPath, node: Node, mode: u32, reason: Reason) {
-        if self.entries.contains_key(&path) || self.excluding(&path).is_some() {
-            return;
-        }
-        let entry = Entry {
-            node,
-            mode,
-            uid: 0,
-            gid: 0,
-            mtime: 0,
-            reason,
-        };
-        self.entries.insert(path, entry);
     }
 }
 

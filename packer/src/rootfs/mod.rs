@@ -31,6 +31,7 @@ pub use lookup::Confinement;
 pub(crate) use lookup::PATH_MAX;
 pub(crate) use path::serialize_bytes_lossy;
 pub use path::{RootPath, printable};
+pub(crate) use resolve::MAX_LINKS;
 pub use resolve::{Last, Resolution};
 pub use visit::Met;
 

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use super::{Kind, Metadata, RootPath, Rootfs, RootfsError};
 
 /// Symbolic links followed in one look-up before the kernel says ELOOP: MAXSYMLINKS, path_resolution(7).
-const MAX_LINKS: usize = 40;
+pub(crate) const MAX_LINKS: usize = 40;
 
 /// What to do when the last component is a symbolic link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

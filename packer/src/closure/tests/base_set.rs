@@ -60,7 +60,7 @@ type Displaced<'a> = (&'a str, Option<&'a str>, &'a [&'a str], &'a [&'a str], &'
 
 #[test]
 fn standard_places_behind_links() {
-    let cases: [Displaced<'_>; 9] = [
+    let cases: [Displaced<'_>; 11] = [
         ("/var", Some("/run"), &["/run"], &["/run/lib/misc", "/run/tmp"], &[]),
         ("/var", Some("run"), &[], &["/run/lib/misc", "/run/tmp"], &[]),
         ("/var", Some("/nowhere/at/all"), &[], &["/nowhere/at/all/lib/misc"], &[]),
@@ -81,6 +81,8 @@ fn standard_places_behind_links() {
             &[],
         ),
         ("/var", Some("var"), &[], &[], &["/var/lib/misc", "/var/tmp"]),
+        ("/var", Some("gone/../var"), &[], &[], &["/var/lib/misc", "/var/tmp"]),
+        ("/var", Some("usr/../v/at"), &["/usr"], &["/v/at/lib/misc"], &[]),
         ("/etc", None, &[], &[], &["/etc/passwd", "/etc/hosts"]),
     ];
     for (place, target, directories, made, left_out) in cases {
@@ -150,4 +152,17 @@ fn parents_are_always_there() {
         assert!(parent.as_ref().is_none_or(is_directory), "{path}");
     }
     assert!(has(&plan, "/"));
+}
+
+#[test]
+fn every_link_on_the_way_to_a_standard_place_is_packed() {
+    let tree = Tree::new();
+    tree.link("/v2", "/var");
+    tree.link("v3/at", "/v2");
+    tree.link("/nowhere", "/v3");
+    let plan = tree.plan(&command_only("static"));
+    for path in ["/var", "/v2", "/v3", "/nowhere/at/lib/misc", "/nowhere/at/tmp"] {
+        assert!(has(&plan, path), "{path}");
+    }
+    assert_eq!(plan.warnings, []);
 }
