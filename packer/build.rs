@@ -47,9 +47,9 @@ const KEPT_OF_CARGO: [&str; 7] = [
     "CARGO_SOURCE_",
 ];
 
-/// Static, and small: the signature is checked without vectors (20 KiB); hashes are computed in loops where the processor has no instructions
-/// for them (23 KiB; with such instructions nothing changes, without, a block of 4096 bytes takes 15 µs and not 11); and what several functions
-/// do is done once (12 KiB).
+/// Static, and small: the signature is checked without vectors (20 KiB); hashes are computed in loops where the processor has no
+/// instructions for them (23 KiB; with such instructions nothing changes, without, a block of 4096 bytes takes 15 µs and not 11); and
+/// what several functions do is done once (12 KiB).
 const RUST_FLAGS: [&str; 4] = [
     "-Ctarget-feature=+crt-static",
     "--cfg=curve25519_dalek_backend=\"serial\"",
@@ -118,8 +118,8 @@ fn build_stub() -> Result<(PathBuf, String), Box<dyn Error>> {
     Ok((directory.join(&target).join("stub/polecat-stub"), target))
 }
 
-/// [`RUST_FLAGS`], the linker, and that files of crates are called as everywhere, not as on this machine: the stub is the same wherever it is
-/// built.
+/// [`RUST_FLAGS`], the linker, and that files of crates are called as everywhere, not as on this machine: the same toolchain makes the same
+/// stub wherever it is built.
 fn rust_flags() -> Result<OsString, Box<dyn Error>> {
     let mut flags = OsString::from(RUST_FLAGS.join("\x1f"));
     if let Some(lld) = lld()? {
@@ -136,13 +136,18 @@ fn rust_flags() -> Result<OsString, Box<dyn Error>> {
     Ok(flags)
 }
 
-/// Where the C compiler finds the linker that comes with Rust, if it does: unlike ld(1) it keeps one of functions that are the same, and
-/// fills no page up in the file: 7 KiB.
+/// Where the C compiler finds the linker that comes with Rust, if it does (rustup's toolchains have it, distributions' have not): unlike
+/// ld(1) it keeps one of functions that are the same, and fills no page up in the file: 7 KiB. Rust promises no function an address of
+/// its own, and musl and zstd compare none with anything but null, so all may be folded.
 fn lld() -> Result<Option<PathBuf>, Box<dyn Error>> {
-    let output = Command::new(variable("RUSTC")?).args(["--print", "sysroot"]).output()?;
+    let mut rustc = Command::new(variable("RUSTC")?);
+    let output = rustc.args(["--print", "sysroot"]).output()?;
+    if !output.status.success() {
+        return Err(format!("{rustc:?}: {}", output.status).into());
+    }
     let sysroot = PathBuf::from(String::from_utf8(output.stdout)?.trim());
     let directory = sysroot.join("lib/rustlib").join(variable("HOST")?).join("bin/gcc-ld");
-    Ok(directory.join("ld.lld").exists().then_some(directory))
+    Ok(directory.join("ld.lld").try_exists()?.then_some(directory))
 }
 
 /// glibc's headers turn calls into checked ones that musl does not have, where the distribution's compiler asks for them. And zstd has

@@ -24,7 +24,8 @@ use support::{Bundle, Need, Place, Scratch, exec, wait};
 
 static SHELL: Shared = Shared::new(|| Bundle::pack(&[], &busybox(&Scratch::new()), &["/bin/sh"]));
 
-/// A thousand in the five places together, and four hundred with limits; a multiple of three and four, for each place has that many kinds of processes.
+/// A thousand in the five places together, and four hundred with limits; a multiple of three and four, for each place has that many kinds
+/// of processes.
 const ROUNDS: usize = 204;
 
 /// Three cgroups on version 1.

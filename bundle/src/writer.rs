@@ -123,8 +123,8 @@ impl<W: Output> BundleWriter<W> {
     /// Ends the bundle: pads the image, which is `image_length` bytes long (whatever was written behind is dropped), writes
     /// the hash tree, the manifest, the signatures and the superblock.
     ///
-    /// Of `manifest`, the writer fills in `stub`, `image.offset`, `image.length`, `hash_tree`, `packages`, `reasons` and `paths`. `sign` is given the manifest's
-    /// bytes as they are stored, without the prefix of the signed message, and answers with the records to store.
+    /// Of `manifest`, the writer fills in `stub`, `image.offset`, `image.length`, `hash_tree`, `packages`, `reasons` and `paths`. `sign`
+    /// is given the manifest's bytes as they are stored, without the prefix of the signed message, and answers with the records to store.
     ///
     /// # Errors
     /// [`WriteError`].

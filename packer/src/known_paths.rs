@@ -57,8 +57,8 @@ pub struct KnownPaths {
 }
 
 impl KnownPaths {
-    /// Walks the root file system, but for what the runtime covers, other file systems, and of a running system what is people's. `output` is the
-    /// bundle, which is no part of the tree even if it lies there. The same tree and salt give the same set.
+    /// Walks the root file system, but for what the runtime covers, other file systems, and of a running system what is people's.
+    /// `output` is the bundle, which is no part of the tree even if it lies there. The same tree and salt give the same set.
     ///
     /// # Errors
     /// [`PathSetError::TooLong`].

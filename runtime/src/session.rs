@@ -142,7 +142,8 @@ fn is_callers_alone(runtime: &Path) -> bool {
         && found.is_some_and(|found| found.is_dir() && found.uid() == geteuid().as_raw() && found.mode() & 0o077 == 0)
 }
 
-/// The path behind `prefix` in a list of addresses; none where another machine or a name without a file is meant. Without a prefix it is all.
+/// The path behind `prefix` in a list of addresses; none where another machine or a name without a file is meant. Without a prefix it is
+/// all.
 fn unix_path<'a>(value: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     if prefix.is_empty() {
         return Some(value);

@@ -1,5 +1,5 @@
-//! The oldest kernel and processor that the packed files start on: their loader stops on older ones, with "kernel too old" or "CPU ISA level
-//! is lower than required", and the machine that packs is rarely the oldest.
+//! The oldest kernel and processor that the packed files start on: their loader stops on older ones, with "kernel too old" or
+//! "CPU ISA level is lower than required", and the machine that packs is rarely the oldest.
 
 use super::entries::Entries;
 use crate::elf::{ElfStore, Needs};

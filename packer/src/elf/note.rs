@@ -1,6 +1,6 @@
 //! ELF notes: what programs and libraries say that they open with dlopen(3),
-//! <https://uapi-group.org/specifications/specs/elf_dlopen_metadata/>, and what they need of the machine, the ABI note of the Linux Standard
-//! Base and the GNU properties of the x86-64 psABI.
+//! <https://uapi-group.org/specifications/specs/elf_dlopen_metadata/>, and what they need of the machine: the ABI note of the Linux
+//! Standard Base and the GNU properties of the x86-64 psABI.
 
 use goblin::container::{Container, Ctx, Endian};
 use serde::Deserialize;

@@ -33,7 +33,8 @@ pub struct ImageOptions {
     pub block_size: u32,
     /// `SOURCE_DATE_EPOCH`: the image's own time and the latest time that an entry has.
     pub epoch: Option<u32>,
-    /// How many bytes of what every start reads are stored uncompressed at most: the program, its interpreter and libraries. 0 compresses everything.
+    /// How many bytes of what every start reads are stored uncompressed at most: the program, its interpreter and libraries. 0 compresses
+    /// everything.
     pub store_startup: u64,
     /// Threads that compress ahead. With 0 every block is compressed when the writer comes to it.
     pub workers: usize,

@@ -1,7 +1,8 @@
 //! What the root file system's package database knows: which package a file is of, and what that package depends on.
 //!
 //! The database is read through [`Rootfs`], as any file of the tree, and never through a tool of this machine: dpkg of Debian and its
-//! kin, apk of Alpine, rpm of Fedora and SUSE. What it says is a claim of the tree: it is used to bring files in and to name them, never to trust one.
+//! kin, apk of Alpine, rpm of Fedora and SUSE. What it says is a claim of the tree: it is used to bring files in and to name them, never
+//! to trust one.
 
 mod apk;
 pub(crate) mod deb822;

@@ -20,9 +20,9 @@ pub struct Met<'a> {
 }
 
 impl Rootfs {
-    /// Tells `tell` of each path below the directory `top`, which itself is not told of, directories before what is in them. Links are not followed;
-    /// other file systems are entered where `enters` says so of the directory. What may not be read, or has gone meanwhile, is passed by. Says
-    /// whether `tell` broke it off.
+    /// Tells `tell` of each path below the directory `top`, which itself is not told of, directories before what is in them. Links are
+    /// not followed; other file systems are entered where `enters` says so of the directory. What may not be read, or has gone meanwhile,
+    /// is passed by. Says whether `tell` broke it off.
     pub fn visit(
         &self,
         top: &RootPath,

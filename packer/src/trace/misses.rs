@@ -1,4 +1,5 @@
-//! What a bundle was found to miss: the file that a bundle writes where it is run with `POLECAT_MISSES=FILE`. `docs/misses.md` describes it.
+//! What a bundle was found to miss: the file that a bundle writes where it is run with `POLECAT_MISSES=FILE`. `docs/misses.md` describes
+//! it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! What a command was seen to use, as a value. [`record`] makes it from what the runtime saw, [`file`](mod@file) writes and reads it,
-//! [`crate::closure`] adds it to a plan; and what a bundle was found to miss, [`misses`]. The files are described in `docs/trace.md` and `docs/misses.md`.
+//! [`crate::closure`] adds it to a plan; and what a bundle was found to miss, [`misses`]. The files are described in `docs/trace.md` and
+//! `docs/misses.md`.
 
 pub mod error;
 pub mod file;

@@ -1,7 +1,8 @@
 //! Landlock: where there is no root of its own, the app at least sees no more files than it is given. landlock(7),
 //! `Documentation/userspace-api/landlock.rst`.
 //!
-//! Best effort, by the crate of that name, by the version of the kernel's interface: what an old kernel cannot refuse stays allowed, and is said.
+//! Best effort, by the crate of that name, by the version of the kernel's interface: what an old kernel cannot refuse stays allowed, and
+//! is said.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};

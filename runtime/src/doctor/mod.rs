@@ -105,7 +105,8 @@ pub fn examine(verified: &Verified, control: &Control, file: &Path) -> Result<Re
     Ok(report)
 }
 
-/// The rung that holds, or why none does: `rung` alone, or what a start would take. In a process of its own, for a run takes its process over.
+/// The rung that holds, or why none does: `rung` alone, or what a start would take. In a process of its own, for a run takes its process
+/// over.
 fn attempt(verified: &Verified, control: &Control, rung: Option<Rung>) -> Result<Result<Rung, Failure>, Error> {
     let failed = |step| move |errno| Error::Monitor { step, errno };
     let (told, tells) = pipe2(OFlag::O_CLOEXEC).map_err(failed("make a pipe for a trial"))?;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 
-/// Which of stdin, stdout and stderr the caller had closed. The standard library, or [`prepare`](crate::prepare), opens `/dev/null` in their
-/// place, so this is noted before.
+/// Which of stdin, stdout and stderr the caller had closed. The standard library, or [`prepare`](crate::prepare), opens `/dev/null` in
+/// their place, so this is noted before.
 static CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 
 // SAFETY: the C library calls the functions of this section once each, in the only thread, before main; `note_closed`

@@ -1,5 +1,5 @@
-//! Names of threads, for programs that are small: musl's own pthread_setname_np(3) can name any thread, by a file that it calls by printf's means,
-//! and printf with all that it can is 10 KiB. The standard library names only the thread that it is in.
+//! Names of threads, for programs that are small: musl's own pthread_setname_np(3) can name any thread, by a file that it calls by
+//! printf's means, and printf with all that it can is 10 KiB. The standard library names only the thread that it is in.
 
 use std::ffi::{c_char, c_int};
 

@@ -1,7 +1,7 @@
 //! The guard: what holds a secret stays out of the plan, whatever asks for it, unless a person let it in by name.
 //!
-//! Two things tell a secret: its name (`names`) and, for private keys and password hashes, its contents (`keys`, `hashes`). What a distribution gives to everybody is
-//! no secret: keys of test suites and examples, and those in the code of packages.
+//! Two things tell a secret: its name (`names`) and, for private keys and password hashes, its contents (`keys`, `hashes`). What a
+//! distribution gives to everybody is no secret: keys of test suites and examples, and those in the code of packages.
 
 mod hashes;
 mod keys;
