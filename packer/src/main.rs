@@ -3,6 +3,11 @@
 
 use std::process::ExitCode;
 
+use runtime::sys::memory::Allocator;
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator { status: 1 };
+
 fn main() -> ExitCode {
     polecat::cli::run(std::env::args_os())
 }

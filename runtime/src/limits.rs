@@ -27,7 +27,8 @@ pub fn hint_of_io(error: &io::Error) -> Option<&'static str> {
 #[must_use]
 pub fn hint_of_fork(errno: Errno) -> Option<&'static str> {
     match errno {
-        Errno::EAGAIN => Some("raise the limit of processes (ulimit -u)"),
+        // The start of a thread says so, too, where there is no memory for its stack.
+        Errno::EAGAIN => Some(hint_of_memory().unwrap_or("raise the limit of processes (ulimit -u)")),
         _ => hint(errno),
     }
 }
@@ -38,12 +39,22 @@ const SCARCE: rlim_t = 64 << 20;
 /// What to try where a process of ours was killed, as it is where it gets no memory: none where no limit of the caller's can be why.
 #[must_use]
 pub fn hint_of_memory() -> Option<&'static str> {
-    let soft = |resource| resource::getrlimit(resource).map_or(resource::RLIM_INFINITY, |(soft, _)| soft);
-    scarce(soft(Resource::RLIMIT_DATA), soft(Resource::RLIMIT_AS))
+    limited(SCARCE)
 }
 
-fn scarce(data: rlim_t, address_space: rlim_t) -> Option<&'static str> {
-    match (data < SCARCE, address_space < SCARCE) {
+/// The same where memory was asked for and refused: any limit can be why.
+#[must_use]
+pub fn hint_of_refusal() -> &'static str {
+    limited(resource::RLIM_INFINITY).unwrap_or("free memory")
+}
+
+fn limited(below: rlim_t) -> Option<&'static str> {
+    let soft = |resource| resource::getrlimit(resource).map_or(resource::RLIM_INFINITY, |(soft, _)| soft);
+    scarce(soft(Resource::RLIMIT_DATA), soft(Resource::RLIMIT_AS), below)
+}
+
+fn scarce(data: rlim_t, address_space: rlim_t, below: rlim_t) -> Option<&'static str> {
+    match (data < below, address_space < below) {
         (true, _) => Some("raise the limit of data (ulimit -d)"),
         (_, true) => Some("raise the limit of memory (ulimit -v)"),
         _ => None,
@@ -112,10 +123,12 @@ mod tests {
             (none, low, Some("ulimit -v")),
             (low, low, Some("ulimit -d")),
         ] {
-            let found = scarce(data, space);
+            let found = scarce(data, space, SCARCE);
             assert_eq!(found.is_some(), expected.is_some(), "{data} {space}");
             assert!(found.unwrap_or_default().contains(expected.unwrap_or_default()));
         }
+        assert!(scarce(SCARCE, none, none).is_some_and(|found| found.contains("ulimit -d")));
+        assert_eq!(scarce(none, none, none), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use backhand::BackhandError;
+use nix::errno::Errno;
 
 use crate::rootfs::{RootPath, RootfsError};
 
@@ -38,6 +39,8 @@ pub enum ImageError {
         /// Length of its target in bytes.
         length: usize,
     },
+    /// The thread that reads the files cannot be started.
+    Thread(Errno),
     /// The image cannot be written.
     Write(io::Error),
     /// zstd refuses to compress.
@@ -64,6 +67,7 @@ impl ImageError {
         match self {
             Self::Open(error) => error.hint(),
             Self::Changed { .. } => Some("pack again when nothing writes to the root file system".into()),
+            Self::Thread(errno) => runtime::limits::hint_of_fork(*errno).map(str::to_owned),
             Self::LinkTarget { .. } => Some("leave it out with --exclude".into()),
             Self::Write(error) if error.kind() == io::ErrorKind::StorageFull => {
                 Some("make room, or write to another place with --output".into())
@@ -88,6 +92,7 @@ impl fmt::Display for ImageError {
                 f,
                 "{path}: symbolic link with a target of {length} bytes; an image can hold {MAX_LINK_TARGET}"
             ),
+            Self::Thread(errno) => write!(f, "cannot start a thread that reads: {}", errno.desc()),
             Self::Write(error) => write!(f, "cannot write the image: {error}"),
             Self::Compress(reason) => write!(f, "cannot compress: {reason}"),
             Self::OutOfOrder { path } => write!(f, "{path}: taken out of the order of the image"),

@@ -19,7 +19,7 @@ use super::output::Output;
 use super::read_ahead::{Contents, FileReader, Intake, ReadAhead, Source};
 use super::{ImageError, ImageOptions, ImageStats, duplicates, startup};
 use crate::plan::{Entry, Node, Plan};
-use crate::rootfs::{RootPath, Rootfs};
+use crate::rootfs::{RootPath, Rootfs, errno_of};
 
 /// So few that their metadata costs a mount more to decompress than to read: some 30 KiB.
 const FEW_ENTRIES: usize = 512;
@@ -46,7 +46,9 @@ pub(super) fn write<W: Write + Seek>(
         let jobs = start_workers(scope, options)?;
         let (reader, events, budget) = ReadAhead::new(rootfs, &files, options.block_size, options.workers, jobs);
         let intake = RefCell::new(Intake::new(&files, events, budget, zstd, progress));
-        scope.spawn(|| reader.run());
+        let read = || reader.run();
+        let started = thread::Builder::new().spawn_scoped(scope, read);
+        started.map_err(|error| ImageError::Thread(errno_of(&error)))?;
 
         let mut image = FilesystemWriter::from_fs_reader(&template).map_err(ImageError::Layout)?;
         image.set_kind(kind);
@@ -120,12 +122,18 @@ fn start_workers<'scope>(
 ) -> Result<Option<Sender<Job>>, ImageError> {
     let (sender, receiver) = channel::<Job>();
     let receiver = Arc::new(Mutex::new(receiver));
-    for _ in 0..options.workers {
+    let mut workers = 0;
+    while workers < options.workers {
         let receiver = Arc::clone(&receiver);
         let encoder = Encoder::new(options.level)?;
-        scope.spawn(move || work(&receiver, encoder));
+        let worker = thread::Builder::new().spawn_scoped(scope, move || work(&receiver, encoder));
+        // Fewer of them take longer, and without any the blocks are compressed where they are written.
+        if worker.is_err() {
+            break;
+        }
+        workers += 1;
     }
-    Ok((options.workers > 0).then_some(sender))
+    Ok((workers > 0).then_some(sender))
 }
 
 fn work(jobs: &Mutex<Receiver<Job>>, mut encoder: Encoder) {

@@ -72,7 +72,7 @@ impl Desk {
 #[derive(Debug)]
 pub(crate) struct Ended {
     line: String,
-    status: Option<i32>,
+    pub(crate) status: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
 }

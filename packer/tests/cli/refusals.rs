@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::common::{chmod, put, skip_without_root, succeed};
-use crate::desk::Desk;
+use crate::desk::{Desk, Ended};
 
 #[test]
 fn bad_input_is_told_in_one_line_and_leaves_the_output_alone() {
@@ -202,4 +202,28 @@ fn a_reader_that_leaves_is_no_error() {
         assert_eq!(ended.status.code(), Some(0), "{line}");
         assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "{line}");
     }
+}
+
+#[test]
+fn too_little_memory_is_told_by_the_limit_and_never_waited_for() {
+    let desk = Desk::new();
+    desk.pack();
+    let mut refused = 0;
+    for kilobytes in [2_000, 6_000, 10_000, 16_000, 24_000, 40_000, 80_000] {
+        let line = "--level 19 -o out.run root program";
+        let packer = desk.command(line);
+        let mut shell = Command::new("timeout");
+        // Nothing takes a minute here but what waits for ever.
+        shell.args(["60", "sh", "-c", &format!("ulimit -d {kilobytes}; exec \"$0\" \"$@\"")]);
+        shell.arg(packer.get_program()).args(packer.get_args());
+        shell.current_dir(desk.path("")).env("HOME", desk.path("home"));
+        let ended = Ended::new(line, shell.output().expect("a shell"));
+        if ended.status == Some(0) {
+            continue;
+        }
+        refused += 1;
+        let ended = ended.exits(1);
+        assert!(ended.err.contains("ulimit -d"), "{kilobytes}: {ended:?}");
+    }
+    assert!(refused > 0, "2 MB are enough");
 }

@@ -10,7 +10,9 @@ use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 
 #[global_allocator]
-static ALLOCATOR: runtime::sys::memory::Allocator = runtime::sys::memory::Allocator;
+static ALLOCATOR: runtime::sys::memory::Allocator = runtime::sys::memory::Allocator {
+    status: runtime::exit::FAILED,
+};
 
 // SAFETY: the name is the C library's, which calls it once, with a vector of `count` NUL-terminated strings.
 #[unsafe(no_mangle)]
