@@ -99,6 +99,16 @@ fn user_namespaces_that_are_exhausted() {
     judge("exhausted, with rights", expected, &ended);
 }
 
+/// In it nobody is anybody: nothing can be given to an owner, and no namespace be made.
+#[test]
+fn a_user_namespace_without_a_map() {
+    let Some((bundle, launcher)) = shell() else { return };
+    let expected = Outcome::HostsRoot("disk", &["make user, mount, PID"], "user namespaces are forbidden here");
+    come_to("without a map", expected, &bundle, &|| {
+        behind(host::PLAIN, &["unshare", "--user"], &launcher, &bundle)
+    });
+}
+
 /// A fresh `/proc` cannot be had where the caller's is masked: the caller's stands in, which a closed box refuses.
 #[test]
 fn a_masked_proc_stands_in_but_not_in_a_closed_box() {

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmod, fchmodat, futimens, mknodat, utimensat};
 use nix::sys::time::TimeSpec;
-use nix::unistd::{Gid, Uid, fchown, fchownat, linkat, symlinkat};
+use nix::unistd::{Gid, Uid, fchown, fchownat, geteuid, linkat, symlinkat};
 use squashfs::{Image, Inode, InodeRef, Kind};
 
 use super::{Step, UnpackError};
@@ -147,7 +147,9 @@ impl<'a> Files<'a> {
     pub(super) fn finish(&self, file: impl AsFd, entry: &Entry<'_>) -> Result<(), Box<UnpackError>> {
         let shown = self.owner.apply((&entry.inode).into());
         let time = time(entry.inode.mtime);
-        fchown(&file, Some(Uid::from_raw(shown.uid)), Some(Gid::from_raw(shown.gid)))
+        let (uid, gid) = (Uid::from_raw(shown.uid), Gid::from_raw(shown.gid));
+        let changed = fchown(&file, Some(uid), Some(gid));
+        unless_unmapped(changed, uid)
             .and_then(|()| fchmod(&file, mode(shown.permissions)))
             .and_then(|()| futimens(&file, &time, &time))
             .map_err(|errno| entry.failed(Step::SetAttributes, errno))
@@ -158,15 +160,19 @@ impl<'a> Files<'a> {
         let shown = self.owner.apply((&entry.inode).into());
         let time = time(entry.inode.mtime);
         let (uid, gid) = (Uid::from_raw(shown.uid), Gid::from_raw(shown.gid));
-        fchownat(
-            directory,
-            entry.name,
-            Some(uid),
-            Some(gid),
-            AtFlags::AT_SYMLINK_NOFOLLOW,
-        )
-        .and_then(|()| utimensat(directory, entry.name, &time, &time, UtimensatFlags::NoFollowSymlink))
-        .map_err(|errno| entry.failed(Step::SetAttributes, errno))
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+        let changed = fchownat(directory, entry.name, Some(uid), Some(gid), flags);
+        unless_unmapped(changed, uid)
+            .and_then(|()| utimensat(directory, entry.name, &time, &time, UtimensatFlags::NoFollowSymlink))
+            .map_err(|errno| entry.failed(Step::SetAttributes, errno))
+    }
+}
+
+/// In a user namespace without a map nobody can be given anything, and what this process makes is its own all the same.
+fn unless_unmapped(changed: Result<(), Errno>, owner: Uid) -> Result<(), Errno> {
+    match changed {
+        Err(Errno::EINVAL) if owner == geteuid() => Ok(()),
+        changed => changed,
     }
 }
 
