@@ -2,7 +2,12 @@
 //! libraries, elf(5). Of this machine's byte order: another one could not be executed.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
+
+use nix::errno::Errno;
+
+use crate::error::errno;
 
 const PT_LOAD: u64 = 1;
 const PT_DYNAMIC: u64 = 2;
@@ -12,9 +17,11 @@ const DT_STRTAB: u64 = 5;
 const DT_RPATH: u64 = 15;
 const DT_RUNPATH: u64 = 29;
 
+/// The kernel reads 64 KiB of program headers, and the shortest have 32 bytes.
+const MOST_HEADERS: u64 = 2048;
+
 /// Longer texts, and more entries, than any executable has.
 const LONGEST: u64 = 4096;
-const MOST_HEADERS: u64 = 1000;
 const MOST_ENTRIES: u64 = 4096;
 
 /// What is said.
@@ -36,12 +43,33 @@ struct Segment {
     length: u64,
 }
 
-/// Reads `file`; none where it is no executable of this kind, or is cut off, of which the kernel says what it thinks.
-pub(super) fn read(file: &File) -> Option<ElfFacts> {
+/// Why something cannot be read.
+#[derive(Debug, Clone, Copy)]
+enum Gap {
+    /// The file ends before it.
+    End,
+    /// pread(2) failed.
+    Failed(Errno),
+}
+
+/// Reads `file`; none where it is no ELF file, or its headers are cut off: neither the kernel nor a loader takes that.
+///
+/// # Errors
+/// It may be one, and cannot be read. `ENOEXEC`: its headers stand, and what they name of the dynamic section is cut off. The kernel does not
+/// look for that.
+pub(super) fn read(file: &File) -> Result<Option<ElfFacts>, Errno> {
+    match examine(file) {
+        Ok(facts) => Ok(facts),
+        Err(Gap::End) => Ok(None),
+        Err(Gap::Failed(errno)) => Err(errno),
+    }
+}
+
+fn examine(file: &File) -> Result<Option<ElfFacts>, Gap> {
     let mut identity = [0; 16];
-    file.read_exact_at(&mut identity, 0).ok()?;
+    read_exact(file, &mut identity, 0)?;
     if !identity.starts_with(b"\x7fELF") {
-        return None;
+        return Ok(None);
     }
     let wide = identity[4] == 2;
     let reader = Reader { file, wide };
@@ -65,9 +93,25 @@ pub(super) fn read(file: &File) -> Option<ElfFacts> {
         }
     }
     if let Some(dynamic) = dynamic {
-        reader.names(dynamic, &loaded, &mut facts)?;
+        let named = reader.names(dynamic, &loaded, &mut facts);
+        named.map_err(|gap| match gap {
+            Gap::End => Gap::Failed(Errno::ENOEXEC),
+            failed @ Gap::Failed(_) => failed,
+        })?;
     }
-    Some(facts)
+    Ok(Some(facts))
+}
+
+#[inline(never)]
+fn read_exact(file: &File, bytes: &mut [u8], at: u64) -> Result<(), Gap> {
+    // pread(2) has no such offset, and no file.
+    if i64::try_from(at).is_err() {
+        return Err(Gap::End);
+    }
+    file.read_exact_at(bytes, at).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => Gap::End,
+        _ => Gap::Failed(errno(&error)),
+    })
 }
 
 struct Reader<'a> {
@@ -79,27 +123,27 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// A number of this many bytes.
     #[inline(never)]
-    fn number(&self, at: u64, length: usize) -> Option<u64> {
+    fn number(&self, at: u64, length: usize) -> Result<u64, Gap> {
         let mut bytes = [0; 8];
         let start = if cfg!(target_endian = "big") {
             bytes.len() - length
         } else {
             0
         };
-        self.file.read_exact_at(&mut bytes[start..start + length], at).ok()?;
-        Some(u64::from_ne_bytes(bytes))
+        read_exact(self.file, &mut bytes[start..start + length], at)?;
+        Ok(u64::from_ne_bytes(bytes))
     }
 
     /// An address or a length.
     #[inline(never)]
-    fn word(&self, at: u64) -> Option<u64> {
+    fn word(&self, at: u64) -> Result<u64, Gap> {
         self.number(at, if self.wide { 8 } else { 4 })
     }
 
-    fn segment(&self, header: u64) -> Option<Segment> {
+    fn segment(&self, header: u64) -> Result<Segment, Gap> {
         let [offset, address, length] = if self.wide { [8, 16, 32] } else { [4, 8, 16] };
         let field = |at| self.word(header.saturating_add(at));
-        Some(Segment {
+        Ok(Segment {
             offset: field(offset)?,
             address: field(address)?,
             length: field(length)?,
@@ -108,18 +152,19 @@ impl Reader<'_> {
 
     /// Up to the first NUL byte.
     #[inline(never)]
-    fn text(&self, at: u64, length: u64) -> Option<Vec<u8>> {
+    fn text(&self, at: u64, length: u64) -> Result<Vec<u8>, Gap> {
         // At most 4096, so it fits.
         let mut bytes = vec![0; usize::try_from(length.min(LONGEST)).unwrap_or_default()];
-        let read = self.file.read_at(&mut bytes, at).ok()?;
+        let read = self.file.read_at(&mut bytes, at);
+        let read = read.map_err(|error| Gap::Failed(errno(&error)))?;
         bytes.truncate(read);
         let end = bytes.iter().position(|&byte| byte == 0);
         bytes.truncate(end.unwrap_or(bytes.len()));
-        Some(bytes)
+        Ok(bytes)
     }
 
     /// What the dynamic section names.
-    fn names(&self, dynamic: Segment, loaded: &[Segment], facts: &mut ElfFacts) -> Option<()> {
+    fn names(&self, dynamic: Segment, loaded: &[Segment], facts: &mut ElfFacts) -> Result<(), Gap> {
         let size = if self.wide { 8 } else { 4 };
         let (mut strings, mut path, mut needed) = (None, None, Vec::new());
         for number in 0..(dynamic.length / (2 * size)).min(MOST_ENTRIES) {
@@ -135,7 +180,7 @@ impl Reader<'_> {
             }
         }
         let Some(strings) = strings else {
-            return Some(());
+            return Ok(());
         };
         let holds = |segment: &&Segment| {
             strings
@@ -143,7 +188,7 @@ impl Reader<'_> {
                 .is_some_and(|at| at < segment.length)
         };
         let Some(segment) = loaded.iter().find(holds) else {
-            return Some(());
+            return Ok(());
         };
         let start = segment.offset.saturating_add(strings - segment.address);
         if let Some(path) = path {
@@ -152,16 +197,19 @@ impl Reader<'_> {
         for name in needed {
             facts.needed.push(self.text(start.saturating_add(name), LONGEST)?);
         }
-        Some(())
+        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use std::io::{self, Write};
+    use std::io::Write;
 
-    fn of(bytes: &[u8]) -> Option<ElfFacts> {
+    /// Where the dynamic section is, behind two headers.
+    const TABLE: u64 = 64 + 2 * 56;
+
+    fn of(bytes: &[u8]) -> Result<Option<ElfFacts>, Errno> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         read(&file)
@@ -170,21 +218,37 @@ mod tests {
     #[test]
     fn what_is_none_and_what_is_cut_off() {
         for bytes in [&b""[..], b"\x7fEL", b"#!/bin/sh\n", &[0; 64]] {
-            assert_eq!(of(bytes), None);
+            assert_eq!(of(bytes), Ok(None));
         }
         let mut header = vec![0xff; 64];
         header[..16].copy_from_slice(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
-        assert_eq!(of(&header), None, "headers far behind the end");
+        assert_eq!(of(&header), Ok(None), "headers far behind the end");
         header[4] = 1;
-        assert_eq!(of(&header), None);
+        assert_eq!(of(&header), Ok(None));
         header.truncate(20);
-        assert_eq!(of(&header), None);
+        assert_eq!(of(&header), Ok(None));
+        assert_eq!(of(&with_loader_cut_off()), Err(Errno::ENOEXEC), "the headers stand");
+    }
+
+    /// The kernel starts this with its loader.
+    pub(in crate::hosts_root) fn with_loader_cut_off() -> Vec<u8> {
+        let mut bytes = with_dynamic(&[(DT_STRTAB, 0), (DT_RUNPATH, 1)], b"\0/opt\0");
+        bytes[64] = 3;
+        bytes.truncate(usize::try_from(TABLE + 20).unwrap());
+        bytes
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_nothing() {
+        for (path, errno) in [("/", Errno::EISDIR), ("/proc/self/mem", Errno::EIO)] {
+            assert_eq!(read(&File::open(path).unwrap()), Err(errno), "{path}");
+        }
     }
 
     #[test]
     fn this_test_has_what_it_says() {
         let own = File::open("/proc/self/exe").unwrap();
-        let facts = read(&own).unwrap();
+        let facts = read(&own).unwrap().unwrap();
         let mut text = Vec::new();
         io::Read::read_to_end(&mut File::open("/proc/self/exe").unwrap(), &mut text).unwrap();
         if let Some(interpreter) = facts.interpreter {
@@ -195,7 +259,6 @@ mod tests {
 
     /// An executable of one segment, whose dynamic section says this.
     fn with_dynamic(entries: &[(u64, u64)], strings: &[u8]) -> Vec<u8> {
-        const TABLE: u64 = 64 + 2 * 56;
         let mut bytes = vec![0_u8; 64];
         bytes[..5].copy_from_slice(b"\x7fELF\x02");
         bytes[32..40].copy_from_slice(&64_u64.to_ne_bytes());
@@ -238,7 +301,7 @@ mod tests {
             (&[(DT_RUNPATH, 1)], b""),
             (&[(DT_STRTAB, 0), (DT_RUNPATH, 1 << 40)], b""),
         ] {
-            let facts = of(&with_dynamic(entries, strings)).unwrap();
+            let facts = of(&with_dynamic(entries, strings)).unwrap().unwrap();
             assert_eq!(facts.search_path, expected, "{entries:?}");
             assert_eq!(facts.interpreter, None);
             let needed = entries.iter().any(|(tag, _)| *tag == DT_NEEDED);

@@ -7,10 +7,11 @@ use std::env::consts::ARCH;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::elf::{self, ElfFacts};
 use super::launch::ImageTree;
+use crate::error::errno;
 use crate::host::read_short;
 
 /// Where libraries are if nobody says it.
@@ -93,9 +94,37 @@ impl ImageTree<'_> {
         path.strip_prefix(self.0).unwrap_or(path)
     }
 
-    /// Whether `path`, below the tree, leads the kernel to where it leads in the tree, and not to the host's files by a link or `..`.
+    /// Whether `path` leads the kernel to where it leads in the tree, and not to the host's files by a link or `..`. What is nowhere in
+    /// the tree must not be the host's either, nor become it when somebody makes it there.
     fn leads_to(self, path: &Path, found: Option<&Path>) -> bool {
-        fs::canonicalize(path).ok() == found.and_then(|found| fs::canonicalize(found).ok())
+        match found {
+            Some(found) => matches!(
+                (fs::canonicalize(path), fs::canonicalize(found)),
+                (Ok(path), Ok(found)) if path == found
+            ),
+            // Not by a link, and not from elsewhere.
+            None => {
+                let above = path.parent().filter(|_| fs::symlink_metadata(path).is_err());
+                let leads = |above: &Path| self.leads_to(above, self.find(self.inside(above)).ok().as_deref());
+                self.holds(path) && above.is_some_and(leads)
+            }
+        }
+    }
+
+    /// Whether `path`, with `..` as its text has it, stays below the tree all the way.
+    fn holds(self, path: &Path) -> bool {
+        let Ok(below) = path.strip_prefix(self.0) else {
+            return false;
+        };
+        let mut depth: usize = 0;
+        below.components().all(|component| {
+            let deeper = match component {
+                Component::ParentDir => depth.checked_sub(1),
+                _ => depth.checked_add(1),
+            };
+            depth = deeper.unwrap_or_default();
+            deeper.is_some()
+        })
     }
 }
 
@@ -177,12 +206,21 @@ impl Walk<'_> {
             }
             return directory.is_some();
         }
-        match File::open(path).ok().and_then(|file| elf::read(&file)) {
-            Some(facts) => {
-                self.visit(path, path.as_os_str().as_bytes(), facts);
+        let name = path.as_os_str().as_bytes();
+        match File::open(path)
+            .map_err(|error| errno(&error))
+            .and_then(|file| elf::read(&file))
+        {
+            Ok(Some(facts)) => {
+                self.visit(path, name, facts);
                 true
             }
-            None => false,
+            Ok(None) => false,
+            // The loader may read it yet, and is not to heed what nobody has seen.
+            Err(_) => {
+                add(&mut self.inhibited, name);
+                false
+            }
         }
     }
 
@@ -307,6 +345,12 @@ mod tests {
             // Up to the host's, by itself and by a link.
             (b"$ORIGIN/../../../../../../opt/app", &["opt/app"], true),
             (b"$ORIGIN/../../bin", &["usr/bin"], true),
+            // Nobody has made that yet.
+            (b"$ORIGIN/../../../../../nowhere", &[], true),
+            (b"$ORIGIN/nowhere/../../../../../tmp", &[], true),
+            (b"$ORIGIN/../../bin/nowhere", &[], true),
+            (b"$ORIGIN/gone", &[], true),
+            (b"$ORIGIN/nowhere/nor/here", &[], false),
             (b"/opt/app:/etc/../opt/app", &["opt/app"], true),
             (b"/nowhere", &[], true),
             (b"lib", &[], true),
@@ -336,5 +380,21 @@ mod tests {
             // The program has no name.
             assert_eq!(found.inhibited, strays.then(OsString::new), "{text}");
         }
+    }
+
+    #[test]
+    fn a_library_that_cannot_be_read_is_not_heeded() {
+        let scratch = tree();
+        // read(2) fails.
+        let library = scratch.path().join("usr/lib/liby.so");
+        fs::create_dir(&library).unwrap();
+        let facts = ElfFacts {
+            needed: vec![b"liby.so".to_vec()],
+            ..ElfFacts::default()
+        };
+        let loader = scratch.path().join("usr/lib/ld-musl.so.1");
+        let program = scratch.path().join("usr/bin/real");
+        let found = ImageTree(scratch.path()).search(Path::new("/usr/lib/ld-musl.so.1"), &loader, &program, facts);
+        assert_eq!(found.inhibited, Some(library.into_os_string()));
     }
 }
