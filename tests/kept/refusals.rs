@@ -16,7 +16,7 @@ const REFUSALS: [(&str, &str, &str, &str); 4] = [
         "1",
         "setns",
         "fuse",
-        "kept mount: not used: make mount, PID, IPC and UTS namespaces: Operation not",
+        "kept mount: not used: join the user namespace of the kept mount: Operation not permitted\n",
     ),
     ("0", "setns", "fuse", "kept mount: not used: "),
     (

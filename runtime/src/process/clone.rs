@@ -22,74 +22,98 @@ fn flags(user_namespace: bool, network: bool) -> CloneFlags {
 
 /// Makes init without any namespace.
 pub(crate) fn fork_init() -> Result<Fork, CloneError> {
-    let failed = |errno| CloneError {
-        user_namespace: false,
-        network: false,
-        errno,
-    };
-    process::fork().map_err(failed)
+    process::fork().map_err(|errno| CloneError::new(CloneStep::Fork, errno))
 }
 
 /// Makes init. The user namespace, where there is one, is made first and owns the others.
 pub(crate) fn clone_init(user_namespace: bool, network: bool) -> Result<Fork, CloneError> {
-    clone_into(flags(user_namespace, network)).map_err(|errno| CloneError {
+    let step = CloneStep::Make {
         user_namespace,
         network,
-        errno,
-    })
+    };
+    clone_into(flags(user_namespace, network)).map_err(|errno| CloneError::new(step, errno))
 }
+
+/// What the helper says first: behind it is the process id of init, or an errno.
+const MADE: u8 = 1;
+const NOT_MADE: u8 = 2;
+const NOT_JOINED: u8 = 3;
 
 /// Makes init in a user namespace that is there. Who has joined one cannot go back, so somebody else does it: a process that makes
 /// init a child of this one and ends.
 #[inline(never)]
 pub(crate) fn clone_init_in(namespace: &OwnedFd, network: bool) -> Result<Fork, CloneError> {
-    let failed = |errno| CloneError {
+    let step = CloneStep::Make {
         user_namespace: false,
         network,
-        errno,
     };
+    let failed = |errno| CloneError::new(step, errno);
     let (told, tells) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
     match process::fork().map_err(failed)? {
         Fork::Child => {
             let flags = flags(false, network) | CloneFlags::CLONE_PARENT;
-            let made = setns(namespace, CloneFlags::CLONE_NEWUSER).and_then(|()| clone_into(flags));
-            let answer = match made {
-                Ok(Fork::Child) => return Ok(Fork::Child),
-                Ok(Fork::Parent(init)) => init.as_raw(),
-                Err(errno) => -(errno as i32),
+            let (done, number) = match setns(namespace, CloneFlags::CLONE_NEWUSER) {
+                Err(errno) => (NOT_JOINED, errno as i32),
+                Ok(()) => match clone_into(flags) {
+                    Ok(Fork::Child) => return Ok(Fork::Child),
+                    Ok(Fork::Parent(init)) => (MADE, init.as_raw()),
+                    Err(errno) => (NOT_MADE, errno as i32),
+                },
             };
+            let [a, b, c, d] = number.to_ne_bytes();
             // Who hears nothing knows of no init, and init ends when it finds nobody.
-            match write(&tells, &answer.to_ne_bytes()) {
+            match write(&tells, &[done, a, b, c, d]) {
                 Ok(_) | Err(_) => process::exit(0),
             }
         }
         Fork::Parent(helper) => {
             drop(tells);
-            let mut answer = [0; 4];
+            let mut answer = [0; 5];
             // Nothing was said by one that was killed.
-            let heard = read(&told, &mut answer).map_err(failed)?;
+            let _length = read(&told, &mut answer).map_err(failed)?;
             process::wait(helper).map_err(failed)?;
-            match i32::from_ne_bytes(answer) {
-                init @ 1.. => Ok(Fork::Parent(Pid::from_raw(init))),
-                _ if heard == 0 => Err(failed(Errno::ESRCH)),
-                errno => Err(failed(Errno::from_raw(-errno))),
+            let [done, number @ ..] = answer;
+            let number = i32::from_ne_bytes(number);
+            match done {
+                MADE => Ok(Fork::Parent(Pid::from_raw(number))),
+                NOT_MADE => Err(failed(Errno::from_raw(number))),
+                NOT_JOINED => Err(CloneError::new(CloneStep::Join, Errno::from_raw(number))),
+                _ => Err(failed(Errno::ESRCH)),
             }
         }
     }
 }
 
-/// The namespaces could not be made.
+/// Init's process could not be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CloneError {
-    /// Whether one of them was a user namespace.
-    pub user_namespace: bool,
-    /// Whether one of them was a network namespace.
-    pub network: bool,
-    /// What clone(2) said.
+    /// What failed.
+    pub step: CloneStep,
+    /// What the system said.
     pub errno: Errno,
 }
 
+/// A step to init's process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloneStep {
+    /// A process of the caller's own namespaces.
+    Fork,
+    /// setns(2) to the user namespace of a kept mount.
+    Join,
+    /// clone(2) with new namespaces.
+    Make {
+        /// Whether one of them was a user namespace.
+        user_namespace: bool,
+        /// Whether one of them was a network namespace.
+        network: bool,
+    },
+}
+
 impl CloneError {
+    fn new(step: CloneStep, errno: Errno) -> Self {
+        Self { step, errno }
+    }
+
     /// Whether processes without new namespaces may be had.
     pub(crate) fn is_of_this_way(&self) -> bool {
         !matches!(self.errno, Errno::EAGAIN | Errno::ENOMEM)
@@ -98,7 +122,12 @@ impl CloneError {
     /// What to try.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        let hint = match (self.user_namespace, self.errno) {
+        let user_namespace = match self.step {
+            CloneStep::Make { user_namespace, .. } => user_namespace,
+            CloneStep::Fork => return limits::hint_of_fork(self.errno).map(str::to_owned),
+            CloneStep::Join => return None,
+        };
+        let hint = match (user_namespace, self.errno) {
             (true, Errno::EPERM) => {
                 "user namespaces are forbidden here, by kernel.unprivileged_userns_clone, a container engine or a \
                  chroot; allow them or run as root"
@@ -119,11 +148,54 @@ impl CloneError {
 
 impl fmt::Display for CloneError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let user = if self.user_namespace { "user, " } else { "" };
-        let network = if self.network { ", network" } else { "" };
         let why = self.errno.desc();
+        let (user_namespace, network) = match self.step {
+            CloneStep::Fork => return write!(f, "fork init: {why}"),
+            CloneStep::Join => return write!(f, "join the user namespace of the kept mount: {why}"),
+            CloneStep::Make {
+                user_namespace,
+                network,
+            } => (user_namespace, network),
+        };
+        let user = if user_namespace { "user, " } else { "" };
+        let network = if network { ", network" } else { "" };
         write!(f, "make {user}mount, PID, IPC{network} and UTS namespaces: {why}")
     }
 }
 
 impl std::error::Error for CloneError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_said() {
+        let make = |user_namespace, network| CloneStep::Make {
+            user_namespace,
+            network,
+        };
+        for (step, expected, hint) in [
+            (CloneStep::Fork, "fork init: Operation not permitted", false),
+            (
+                CloneStep::Join,
+                "join the user namespace of the kept mount: Operation not permitted",
+                false,
+            ),
+            (
+                make(false, false),
+                "make mount, PID, IPC and UTS namespaces: Operation not permitted",
+                false,
+            ),
+            (
+                make(true, true),
+                "make user, mount, PID, IPC, network and UTS namespaces: Operation not permitted",
+                true,
+            ),
+        ] {
+            let error = CloneError::new(step, Errno::EPERM);
+            assert_eq!((error.to_string().as_str(), error.hint().is_some()), (expected, hint));
+        }
+        assert_eq!(CloneError::new(CloneStep::Join, Errno::ENOSPC).hint(), None);
+    }
+}
