@@ -1,7 +1,7 @@
 //! Processes that are killed without a chance to clear up.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn running(bundle: &Bundle, rung: &str, home: &Path) -> Child {
     let mut command = started(bundle, rung, home);
     let script = format!("busybox setsid busybox sleep {MARK} & echo ready; busybox sleep {MARK}");
     let command = command.args(["-c", &script]).stdin(Stdio::null());
-    let mut child = exec::spawn(command.stdout(Stdio::piped()).stderr(Stdio::null()));
+    let mut child = exec::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe"))
         .read_line(&mut line)
@@ -158,7 +158,13 @@ fn a_mount_without_its_server_or_its_guard_ends_the_run() {
     if !rungs().contains(&"fusermount") {
         return;
     }
-    for victim in ["polecat-image", "fusermount3"] {
+    for (victim, told) in [
+        (
+            "polecat-image",
+            "the image server ended before the app did: killed by signal 9\n",
+        ),
+        ("fusermount3", "fusermount3 ended before the app did\n"),
+    ] {
         let scratch = Scratch::new();
         let home = scratch.home();
         let mut child = running(&bundle, "fusermount", &home);
@@ -168,5 +174,9 @@ fn a_mount_without_its_server_or_its_guard_ends_the_run() {
         kill(Pid::from_raw(i32::try_from(id).expect("a process")), Signal::SIGKILL).expect("a process");
         assert_eq!(exec::wait("fusermount", &mut child).code(), Some(125), "{victim}");
         nothing_is_left("fusermount", victim, &home);
+        let mut said = String::new();
+        let mut stderr = child.stderr.take().expect("a pipe");
+        stderr.read_to_string(&mut said).expect("its last words");
+        assert!(said.ends_with(&format!("polecat: {told}")), "{victim}: {said}");
     }
 }

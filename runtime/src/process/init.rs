@@ -110,20 +110,17 @@ fn build_and_supervise(
         witness: Witness::default(),
         observer,
         ended: false,
-        unguarded: false,
         stay,
         installation,
     };
-    let supervised = init.supervise();
-    let step = match init.unguarded {
-        true => "run the app without fusermount3, which has ended",
-        false => "supervise the app",
-    };
-    let supervised = supervised.map_err(failed(step));
+    let supervised = init.supervise().map_err(failed("supervise the app"));
     if let Some(installation) = &init.installation {
         descendants::end_all(installation.waiter);
     }
-    supervised
+    match supervised? {
+        Ending::Done => Ok(()),
+        Ending::Unguarded => Err(StageError::Unguarded),
+    }
 }
 
 impl Built {
@@ -195,6 +192,15 @@ fn look_for_monitor(socket: &InitEnd) -> Result<(), StageError> {
     }
 }
 
+/// Why init goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// There is nothing to stay for.
+    Done,
+    /// Nobody takes the app's mount away if this process and the monitor cannot.
+    Unguarded,
+}
+
 #[derive(Debug)]
 struct Init<'a, O> {
     app: Pid,
@@ -204,8 +210,6 @@ struct Init<'a, O> {
     observer: O,
     /// The app has ended.
     ended: bool,
-    /// Nobody takes the app's mount away if this process and the monitor cannot.
-    unguarded: bool,
     /// Stay until nobody is left.
     stay: bool,
     /// The app's files, where there is no PID namespace either.
@@ -215,16 +219,16 @@ struct Init<'a, O> {
 impl<O: Observer> Init<'_, O> {
     /// Until the app ends, or where somebody wants to stay, until nobody is left. Then init ends, and the kernel kills whatever
     /// else is in the PID namespace, where there is one.
-    fn supervise(&mut self) -> Result<(), Errno> {
+    fn supervise(&mut self) -> Result<Ending, Errno> {
         loop {
-            if self.reap()? {
-                return Ok(());
+            if let Some(ending) = self.reap()? {
+                return Ok(ending);
             }
             self.wait()?;
             self.observer.serve()?;
             self.read_signals()?;
-            if self.read_socket()? {
-                return Ok(());
+            if let Some(ending) = self.read_socket()? {
+                return Ok(ending);
             }
         }
     }
@@ -251,29 +255,31 @@ impl<O: Observer> Init<'_, O> {
         Ok(())
     }
 
-    /// Whether it is over: nobody is there any more, or wants us to stay.
-    fn read_socket(&mut self) -> Result<bool, Errno> {
+    /// An ending where nobody is there any more, or wants us to stay.
+    fn read_socket(&mut self) -> Result<Option<Ending>, Errno> {
         loop {
             match self.socket.receive()? {
                 Received::Message(ToInit::Signal(signal), _) => {
-                    if self.hand_on(signal)? {
-                        return Ok(true);
+                    if let Some(ending) = self.hand_on(signal)? {
+                        return Ok(Some(ending));
                     }
                 }
                 // It comes before there is an app.
                 Received::Message(ToInit::Loop(_), _) => return Err(Errno::EBADMSG),
-                Received::Nothing => return Ok(false),
-                Received::Closed => return Ok(true),
+                Received::Nothing => return Ok(None),
+                Received::Closed => return Ok(Some(Ending::Done)),
             }
         }
     }
 
-    /// Gives the app a signal that the monitor got, unless the app got it too. Whether it ends the run instead.
-    fn hand_on(&mut self, signal: i32) -> Result<bool, Errno> {
+    /// Gives the app a signal that the monitor got, unless the app got it too. An ending where it ends the run instead.
+    fn hand_on(&mut self, signal: i32) -> Result<Option<Ending>, Errno> {
         self.read_signals()?;
         if self.stay {
             // Who sends it may know of an end that is still to be seen here.
-            self.reap()?;
+            if let Some(ending) = self.reap()? {
+                return Ok(Some(ending));
+            }
         }
         if self.ended && self.stay {
             // Everybody but init. Without a PID namespace that would be all that the caller runs.
@@ -281,35 +287,29 @@ impl<O: Observer> Init<'_, O> {
                 Some(installation) => descendants::signal(signal, installation.waiter),
                 None => unless_gone(process::kill(Pid::from_raw(-1), signal)),
             }
-            .map(|()| false);
+            .map(|()| None);
         }
         if self.ended {
             // Nobody is left that the caller knows.
-            return Ok(signals::ENDING.contains(&signal));
+            return Ok(signals::ENDING.contains(&signal).then_some(Ending::Done));
         }
         let to_group = self.witness.take(signal, Instant::now());
         if to_group && getpgid(Some(self.app)) == Ok(getpgrp()) {
-            return Ok(false);
+            return Ok(None);
         }
-        unless_gone(process::kill(self.app, signal)).map(|()| false)
+        unless_gone(process::kill(self.app, signal)).map(|()| None)
     }
 
-    /// Whether `pid` was what takes the mount away if this process and the monitor cannot. Nobody goes on without, as without the
-    /// mount's server.
-    fn loses_waiter(&mut self, pid: Pid, change: Change) -> Result<bool, Errno> {
+    /// An ending where `pid` was what takes the mount away if this process and the monitor cannot. Nobody goes on without, as without
+    /// the mount's server.
+    fn lose_waiter(&mut self, pid: Pid, change: Change) -> Option<Ending> {
         let ends = matches!(change, Change::Exited(_) | Change::Signalled(_));
-        let Some(installation) = self.installation.as_mut().filter(|_| ends) else {
-            return Ok(false);
-        };
+        let installation = self.installation.as_mut().filter(|_| ends)?;
         if installation.waiter != Some(pid) {
-            return Ok(false);
+            return None;
         }
         installation.waiter = None;
-        self.unguarded = !self.ended;
-        if self.unguarded {
-            return Err(Errno::ECHILD);
-        }
-        Ok(true)
+        Some(if self.ended { Ending::Done } else { Ending::Unguarded })
     }
 
     fn stays(&self) -> bool {
@@ -322,18 +322,19 @@ impl<O: Observer> Init<'_, O> {
         waiter.is_some_and(|waiter| descendants::of_this_process(Some(waiter)).is_empty())
     }
 
-    /// Takes every change of every child; whether there is nothing to stay for.
-    fn reap(&mut self) -> Result<bool, Errno> {
+    /// Takes every change of every child; an ending where there is nothing to stay for.
+    fn reap(&mut self) -> Result<Option<Ending>, Errno> {
+        let if_so = |over: bool| over.then_some(Ending::Done);
         loop {
             let (pid, change) = match process::try_wait(Pid::from_raw(-1)) {
                 Ok(Some(changed)) => changed,
-                Ok(None) => return Ok(self.ended && (!self.stays() || self.is_deserted())),
-                Err(Errno::ECHILD) => return Ok(self.ended),
+                Ok(None) => return Ok(if_so(self.ended && (!self.stays() || self.is_deserted()))),
+                Err(Errno::ECHILD) => return Ok(if_so(self.ended)),
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno),
             };
-            if self.loses_waiter(pid, change)? {
-                return Ok(true);
+            if let Some(ending) = self.lose_waiter(pid, change) {
+                return Ok(Some(ending));
             }
             if self.ended || pid != self.app {
                 continue;
@@ -347,7 +348,7 @@ impl<O: Observer> Init<'_, O> {
             self.socket.send(&message, None)?;
             self.ended = ended;
             if ended && !self.stays() {
-                return Ok(true);
+                return Ok(Some(Ending::Done));
             }
         }
     }

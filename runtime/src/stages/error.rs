@@ -23,6 +23,8 @@ pub(crate) enum StageError {
     Install(NoneInstalled),
     Apply(ApplyError),
     Nul(NulError),
+    /// fusermount3 has ended, which would take the mount away if nobody else can.
+    Unguarded,
     /// A step of init's own.
     Init {
         step: &'static str,
@@ -43,7 +45,7 @@ impl StageError {
             Self::Apply(error) => error.is_of_host(),
             Self::Climb(error) => error.is_of_host(),
             Self::Install(error) => !error.is_unverified(),
-            Self::Limit(_) | Self::Nul(_) | Self::Init { .. } => false,
+            Self::Limit(_) | Self::Nul(_) | Self::Unguarded | Self::Init { .. } => false,
         }
     }
 
@@ -63,7 +65,7 @@ impl StageError {
             Self::Install(error) => error.hint(),
             Self::Apply(error) => error.hint(),
             Self::Init { errno, .. } => limits::hint_of_fork(*errno).map(str::to_owned),
-            Self::Limit(_) | Self::Nul(_) => None,
+            Self::Limit(_) | Self::Nul(_) | Self::Unguarded => None,
         }
     }
 }
@@ -102,6 +104,7 @@ impl fmt::Display for StageError {
             Self::Install(error) => error.fmt(f),
             Self::Apply(error) => error.fmt(f),
             Self::Nul(error) => write!(f, "the manifest's command: {error}"),
+            Self::Unguarded => f.write_str("fusermount3 ended before the app did"),
             Self::Init { step, errno } => write!(f, "{step}: {}", errno.desc()),
         }
     }
