@@ -135,7 +135,7 @@ fn attend(
     planned.take_hold()?;
     let foreground = Foreground::note(planned.has_terminal());
     let watched = observer.is_some();
-    let mut first: Option<Failure> = None;
+    let mut without_root: Option<Failure> = None;
     loop {
         let observed = attempt(&mut planned, &callers, foreground, launcher, observer.take());
         let failure = match left(&observed) {
@@ -143,21 +143,21 @@ fn attend(
             Some(failure) if !watched && planned.go_on() => failure,
             last => {
                 planned.tell_of_memory();
-                return match first.zip(last) {
+                return match without_root.zip(last) {
                     Some((failure, last)) => Err(Error::Elsewhere(failure.because(last))),
                     None => Ok(observed?.conclude(planned.program())),
                 };
             }
         };
-        let left = match planned.way() {
+        let what = match planned.way() {
             Way::OwnRoot => "kept mount: not used",
             Way::HostsRoot => "no root of its own",
         };
         planned
             .trace()
-            .say(format_args!("{left}: {}", failure.message.display()));
-        // The last of those with a root of their own.
-        first = (planned.way() == Way::HostsRoot).then_some(failure);
+            .say(format_args!("{what}: {}", failure.message.display()));
+        // Why there is none.
+        without_root = (planned.way() == Way::HostsRoot).then_some(failure);
     }
 }
 
@@ -187,7 +187,8 @@ fn attempt(
     let (monitor_end, init_end) = control_socket::pair().map_err(failed("make a socket"))?;
     let pipe = launcher.is_some().then(|| pipe2(OFlag::O_CLOEXEC)).transpose();
     let (executed, closed) = pipe.map_err(failed("make a pipe"))?.unzip();
-    // Children that this process had before it was executed, and theirs, are none of the run's.
+    // Who is not to be killed when init cannot clear up: children that this process had before it was executed, and theirs; and the
+    // remover of the run's control groups, which waits for this process to end.
     let mut callers_own = Vec::new();
     let init = match planned.way() {
         Way::OwnRoot => match planned.kept_namespace() {
