@@ -7,7 +7,10 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::cgroups;
+use crate::exec;
 use crate::place::ORDINARY_USER;
+use crate::roots::fixtures;
+use crate::scratch::Scratch;
 
 /// One thing that not every machine has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub enum Need {
     Loop,
     /// Overlay file systems.
     Overlay,
+    /// Landlock, which gcc is needed to ask for.
+    Landlock,
     /// Control groups that limits can be set in.
     Cgroups,
     /// A program in PATH or a system directory.
@@ -47,6 +52,7 @@ impl Need {
             Self::Fuse => "fuse".to_owned(),
             Self::Loop => "loop".to_owned(),
             Self::Overlay => "overlay".to_owned(),
+            Self::Landlock => "landlock".to_owned(),
             Self::Cgroups => "cgroups".to_owned(),
             Self::Tool(name) => format!("tool:{name}"),
             Self::Polecat => "polecat".to_owned(),
@@ -68,6 +74,7 @@ impl Need {
             Self::Fuse => (has_fuse(), "/dev/fuse cannot be opened".to_owned()),
             Self::Loop => (has_loop(), "no loop devices, or no squashfs in the kernel".to_owned()),
             Self::Overlay => (has_overlay(), "no overlay file systems".to_owned()),
+            Self::Landlock => (has_landlock(), "no Landlock, or no gcc to ask for it".to_owned()),
             Self::Cgroups => (cgroups::can_be_made(), "no cgroups that can be limited".to_owned()),
             Self::Tool(name) => (find_tool(name).is_some(), format!("no {name}")),
             Self::Polecat => (
@@ -221,6 +228,24 @@ fn has_fuse() -> bool {
 fn has_loop() -> bool {
     let kernel = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
     kernel.split_whitespace().any(|word| word == "squashfs") && Path::new("/dev/loop-control").exists()
+}
+
+/// What polecat says of it is what is tested.
+fn has_landlock() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let (Some(gcc), scratch) = (find_tool("gcc"), Scratch::new()) else {
+            return false;
+        };
+        let probe = scratch.join("probe");
+        let mut compiler = Command::new(gcc);
+        compiler
+            .arg("-o")
+            .arg(&probe)
+            .arg(fixtures().join("programs/landlock.c"));
+        let _no_output = exec::run(&mut compiler).success();
+        succeeds(&mut Command::new(probe))
+    })
 }
 
 fn has_overlay() -> bool {
