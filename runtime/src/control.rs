@@ -95,12 +95,15 @@ pub struct ControlError {
 }
 
 impl ControlError {
-    /// What to try.
+    /// What to try. Options have their `prefix`; none where none takes a rung without a root of its own.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self, prefix: Option<&str>) -> Option<String> {
         let known = self.value.to_str().and_then(Rung::from_name);
-        Some(match known.filter(|_| self.variable == MOUNT) {
-            Some(rung) => format!("the option --polecat-mount={rung}: no variable takes isolation away"),
+        let rung = known.filter(|_| self.variable == MOUNT);
+        Some(match rung.zip(prefix) {
+            Some((rung, prefix)) => {
+                format!("the option {prefix}mount={rung} instead: no variable takes isolation away")
+            }
             None => format!("unset {}, or set it to {}", self.variable, self.expected),
         })
     }
@@ -197,7 +200,7 @@ mod tests {
         ] {
             let error = read(&[(name, value)]).unwrap_err();
             assert_eq!((error.variable, error.value.to_str()), (name, Some(value)));
-            assert!(error.hint().is_some_and(|hint| hint.contains(name)));
+            assert!(error.hint(None).is_some_and(|hint| hint.contains(name)));
         }
     }
 
@@ -207,12 +210,11 @@ mod tests {
             let error = read(&[("POLECAT_MOUNT", value)]).unwrap_err();
             let told = format!("POLECAT_MOUNT={value}: expected loop, fuse or unpack");
             assert_eq!(error.to_string(), told);
-            let option = format!("--polecat-mount={value}");
-            assert!(
-                error.hint().is_some_and(|hint| hint.contains(&option)),
-                "{:?}",
-                error.hint()
-            );
+            let option = format!("the option --polecat-mount={value} instead: no variable takes isolation away");
+            assert_eq!(error.hint(Some(options::PREFIX)), Some(option));
+            // Where no option takes it.
+            let unset = "unset POLECAT_MOUNT, or set it to loop, fuse or unpack";
+            assert_eq!(error.hint(None).as_deref(), Some(unset));
         }
     }
 }

@@ -28,6 +28,10 @@ pub(crate) fn contains(text: &[u8], part: &str) -> bool {
     text.windows(part.len()).any(|window| window == part.as_bytes())
 }
 
+/// What helps where the image server does not, and there can be a root of the program's own. An option stands over other options before
+/// it, and over the variable.
+pub(crate) const UNSERVED: &str = "the option --polecat-mount=unpack, which needs no server";
+
 /// Why a run failed.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -50,8 +54,10 @@ pub enum Error {
     Strict {
         /// The rung.
         rung: Rung,
-        /// The option that wants a root of its own.
-        asks: &'static str,
+        /// The option that wants a root of its own; none where it is what watches the program.
+        asks: Option<&'static str>,
+        /// What options begin with.
+        prefix: &'static str,
     },
     /// Init, the app's process or the image server failed.
     Elsewhere(Failure),
@@ -66,8 +72,13 @@ pub enum Error {
     },
     /// Init ended without a word.
     InitEnded(Option<Change>),
-    /// The image server ended while the app needed it.
-    ServerEnded(Change),
+    /// The image server ended while the app needed it, and said nothing.
+    ServerEnded {
+        /// How, where that is known.
+        change: Option<Change>,
+        /// What it served.
+        rung: Option<Rung>,
+    },
     /// A file of the host's that the caller named.
     File {
         /// What should be done with it, as a verb.
@@ -120,13 +131,12 @@ impl Error {
                 present: true,
                 ..
             } => Some("have it packed with that, by --include: `polecat plan` shows what is taken along".into()),
-            Self::Strict { .. } => Some("leave one of the two away".into()),
+            Self::Strict { .. } => Some("leave out one of the two".into()),
             Self::InitEnded(_) => limits::hint_of_memory().map(str::to_owned),
-            Self::ServerEnded(_) => Some(
-                limits::hint_of_memory()
-                    .unwrap_or("set POLECAT_MOUNT=unpack, which needs no server")
-                    .into(),
-            ),
+            Self::ServerEnded { rung, .. } => {
+                let other = rung.filter(|rung| rung.has_own_root()).map(|_| UNSERVED);
+                limits::hint_of_memory().or(other).map(str::to_owned)
+            }
             Self::Monitor { errno, .. } => limits::hint_of_fork(*errno).map(str::to_owned),
             Self::PidFileTaken(_) => Some("another file, or end the run whose process id is in it".into()),
             Self::NotExecuted { .. } | Self::File { .. } => None,
@@ -180,10 +190,14 @@ impl fmt::Display for Error {
             Self::Persist(error) => error.fmt(f),
             Self::Cgroup(error) => error.fmt(f),
             Self::Clone(error) => error.fmt(f),
-            Self::Strict { rung, asks } => {
+            Self::Strict { rung, asks, prefix } => {
+                let (before, asks) = match asks {
+                    Some(option) => (*prefix, *option),
+                    None => ("", "what watches the program"),
+                };
                 write!(
                     f,
-                    "mount={rung}: a rung without a root of its own is refused: {asks} needs one"
+                    "{prefix}mount={rung}: a rung without a root of its own is refused: {before}{asks} needs one"
                 )
             }
             Self::Elsewhere(failure) => failure.message.display().fmt(f),
@@ -201,17 +215,8 @@ impl fmt::Display for Error {
             Self::NotExecuted { path, errno, .. } => {
                 write!(f, "execute {}: {}", path.display(), Errno::from_raw(*errno).desc())
             }
-            Self::InitEnded(change) => {
-                write!(f, "init ended before the app did: ")?;
-                match change {
-                    Some(change) => describe(*change, f),
-                    None => f.write_str("nobody knows how"),
-                }
-            }
-            Self::ServerEnded(change) => {
-                write!(f, "the image server ended before the app did: ")?;
-                describe(*change, f)
-            }
+            Self::InitEnded(change) => describe("init", *change, f),
+            Self::ServerEnded { change, .. } => describe("the image server", *change, f),
             Self::File { step, path, errno } => write!(f, "{step} {}: {}", path.display(), errno.desc()),
             Self::PidFileTaken(path) => write!(f, "{}: a run that goes on has this pid file", path.display()),
             Self::Monitor { step, errno } => write!(f, "{step}: {}", errno.desc()),
@@ -219,13 +224,53 @@ impl fmt::Display for Error {
     }
 }
 
-fn describe(change: Change, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn describe(who: &str, change: Option<Change>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{who} ended before the app did: ")?;
     match change {
-        Change::Exited(status) => write!(f, "exit status {status}"),
-        Change::Signalled(signal) => write!(f, "killed by signal {signal}"),
-        Change::Stopped(signal) => write!(f, "stopped by signal {signal}"),
-        Change::Continued => f.write_str("continued"),
+        Some(Change::Exited(status)) => write!(f, "exit status {status}"),
+        Some(Change::Signalled(signal)) => write!(f, "killed by signal {signal}"),
+        Some(Change::Stopped(signal)) => write!(f, "stopped by signal {signal}"),
+        Some(Change::Continued) => f.write_str("continued"),
+        None => f.write_str("nobody knows how"),
     }
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_named_as_they_are_written() {
+        for (asks, prefix, expected) in [
+            (
+                Some("strict"),
+                "--polecat-",
+                "--polecat-mount=disk: a rung without a root of its own is refused: --polecat-strict needs one",
+            ),
+            (
+                None,
+                "--",
+                "--mount=disk: a rung without a root of its own is refused: what watches the program needs one",
+            ),
+        ] {
+            let rung = Rung::Disk;
+            assert_eq!(Error::Strict { rung, asks, prefix }.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn unpacking_is_no_help_without_a_root_of_ones_own() {
+        for (rung, expected) in [
+            (Some(Rung::Fuse), Some(UNSERVED)),
+            (Some(Rung::Kept), Some(UNSERVED)),
+            (Some(Rung::Fusermount), None),
+            (None, None),
+        ] {
+            let change = Some(Change::Signalled(9));
+            let hint = Error::ServerEnded { change, rung }.hint();
+            assert_eq!(hint.as_deref(), limits::hint_of_memory().or(expected), "{rung:?}");
+        }
+    }
+}

@@ -106,19 +106,18 @@ pub struct Situation {
     pub strict: bool,
 }
 
-/// The rungs to try, best first; none where the forced one is refused. Unpacking to memory is the last of those that have a
-/// root of their own, and the first where the image is small.
-#[must_use]
-pub fn choose(situation: Situation) -> Vec<Rung> {
+/// The rungs to try, best first, and at least one. Unpacking to memory is the last of those that have a root of their own, and the
+/// first where the image is small.
+///
+/// # Errors
+/// The forced one, which has no root of its own where one is wanted.
+pub fn choose(situation: Situation) -> Result<Vec<Rung>, Rung> {
     let Some(size) = situation.image else {
-        return vec![Rung::Directory];
+        return Ok(vec![Rung::Directory]);
     };
     if let Some(rung) = situation.forced {
-        return if situation.strict && !rung.has_own_root() {
-            Vec::new()
-        } else {
-            vec![rung]
-        };
+        let refused = situation.strict && !rung.has_own_root();
+        return if refused { Err(rung) } else { Ok(vec![rung]) };
     }
     let mounts: &[Rung] = match situation.privileged {
         // A user namespace may not mount squashfs from a block device, whoever owns it.
@@ -135,7 +134,7 @@ pub fn choose(situation: Situation) -> Vec<Rung> {
         true => &[],
         false => &[Rung::Fusermount, Rung::Disk],
     };
-    [first, second, in_hosts_root].concat()
+    Ok([first, second, in_hosts_root].concat())
 }
 
 #[cfg(test)]
@@ -182,25 +181,25 @@ mod tests {
         ];
         for (privileged, image, forced, rungs) in cases {
             let strict = situation(privileged, image, forced, true);
-            assert_eq!(choose(strict), rungs, "{strict:?}");
+            assert_eq!(choose(strict).as_deref(), Ok(rungs), "{strict:?}");
             let persists = true;
             let mut last = rungs.to_vec();
             last.rotate_left(usize::from(rungs[0] == Unpack));
-            assert_eq!(choose(Situation { persists, ..strict }), last, "{strict:?}");
+            assert_eq!(choose(Situation { persists, ..strict }), Ok(last), "{strict:?}");
             let lenient = situation(privileged, image, forced, false);
             let more: &[Rung] = match (image, forced) {
                 (Some(_), None) => &[Fusermount, Disk],
                 _ => &[],
             };
-            assert_eq!(choose(lenient), [rungs, more].concat(), "{lenient:?}");
+            assert_eq!(choose(lenient), Ok([rungs, more].concat()), "{lenient:?}");
         }
     }
 
     #[test]
     fn the_hosts_root_is_refused_where_it_is_not_wanted() {
         for rung in [Fusermount, Disk] {
-            assert_eq!(choose(situation(false, image(4096), Some(rung), false)), [rung]);
-            assert_eq!(choose(situation(false, image(4096), Some(rung), true)), []);
+            assert_eq!(choose(situation(false, image(4096), Some(rung), false)), Ok(vec![rung]));
+            assert_eq!(choose(situation(false, image(4096), Some(rung), true)), Err(rung));
         }
     }
 

@@ -88,24 +88,19 @@ impl Planned {
             let speaks_tls = image.is_none_or(|size| size.stored > ladder::SMALL);
             host.offer(&options.host, speaks_tls);
         }
-        let watched = observed.then_some("what watches the program");
-        let asks = options.need_own_root().or(watched);
-        let rungs = ladder::choose(Situation {
+        let asks = options.need_own_root();
+        let chosen = ladder::choose(Situation {
             privileged: host.privileged,
             image,
             forced: options.mount,
             persists: options.persist.is_some(),
-            strict: asks.is_some(),
+            strict: observed || asks.is_some(),
         });
+        let prefix = job.source.prefix();
+        let rungs = chosen.map_err(|rung| Error::Strict { rung, asks, prefix })?;
         let way = match rungs.first() {
-            None => {
-                return Err(Error::Strict {
-                    rung: options.mount.unwrap_or(Rung::Disk),
-                    asks: asks.unwrap_or_default(),
-                });
-            }
-            Some(rung) if rung.has_own_root() => Way::OwnRoot,
-            Some(_) => Way::HostsRoot,
+            Some(rung) if !rung.has_own_root() => Way::HostsRoot,
+            _ => Way::OwnRoot,
         };
         Ok(Self {
             job,

@@ -36,7 +36,8 @@ Where no root of its own can be had the program sees all of yours instead, unles
 --polecat-doctor says which it is here.
 
 Variables:
-  POLECAT_MOUNT    loop, fuse or unpack: the only way in which the image may be mounted; --polecat-mount knows more
+  POLECAT_MOUNT    loop, fuse or unpack: the only way in which the image may be mounted;
+                   the option --polecat-mount also takes fusermount and disk
   POLECAT_CONTAIN  1: share no files and no environment with the program
   POLECAT_DEBUG    1: say on stderr what is tried, and why it is left
   POLECAT_KEEP     seconds: keep the mounted image so long for the next start; 0: keep none, and use none that is kept

@@ -11,7 +11,7 @@ use runtime::exit::{self, End};
 use runtime::image::CheckError;
 use runtime::image::unpack::UnpackError;
 use runtime::limits;
-use runtime::options::OptionFault;
+use runtime::options::{self, OptionFault};
 use runtime::verify::VerifyError;
 
 /// Why.
@@ -109,7 +109,7 @@ impl Error {
             Self::Output(_) => None,
             Self::Misses { .. } => Some("set POLECAT_MISSES to a file that can be written".into()),
             Self::Paths(error) => error.hint(),
-            Self::Variable(error) => error.hint(),
+            Self::Variable(error) => error.hint(Some(options::PREFIX)),
             Self::Verify(error) => error.hint(),
             Self::Check(error) => error.hint(),
             Self::Unpack(error) => error.hint(),

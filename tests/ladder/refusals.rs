@@ -145,13 +145,16 @@ fn strict_refuses_and_says_what_was_tried() {
         }
     }
     for (option, name) in [
-        ("--polecat-strict", "strict"),
-        ("--polecat-net=none", "net=none"),
-        ("--polecat-persist=kept", "persist"),
+        ("--polecat-strict", "--polecat-strict"),
+        ("--polecat-net=none", "--polecat-net=none"),
+        ("--polecat-persist=kept", "--polecat-persist"),
+        ("--polecat-misses=/dev/null", "what watches the program"),
     ] {
         let mut command = NO_USER_NAMESPACES.start(Caller::User, &bundle, &bundle.home());
         let ended = exec::run(command.arg(on("disk")).arg(option)).exits(125);
-        let told = format!("mount=disk: a rung without a root of its own is refused: {name} needs one");
+        let told = format!(
+            "polecat: --polecat-mount=disk: a rung without a root of its own is refused: {name} needs one (try: leave out "
+        );
         assert!(ended.err().contains(&told), "{ended}");
     }
 }
@@ -180,7 +183,7 @@ fn no_variable_and_no_packer_takes_the_root_away() {
         let ended = exec::run(command.env("POLECAT_MOUNT", rung).args(INSIDE)).exits(125);
         assert_eq!(ended.out(), "", "{ended}");
         let told = format!(
-            "POLECAT_MOUNT={rung}: expected loop, fuse or unpack (try: the option {}",
+            "POLECAT_MOUNT={rung}: expected loop, fuse or unpack (try: the option {} instead: ",
             on(rung)
         );
         assert!(ended.err().contains(&told), "{ended}");

@@ -78,7 +78,7 @@ impl RungError {
             Self::Mount(error) => error.hint(),
             Self::Unpack(unpack::UnpackError::Entry {
                 errno: Errno::ENOSPC, ..
-            }) => Some("free memory, or set POLECAT_MOUNT=fuse, which unpacks nothing".into()),
+            }) => Some("free memory, or the option --polecat-mount=fuse, which unpacks nothing".into()),
             Self::Unpack(error) => error.hint(),
             Self::Survey(error) => limits::hint(error.errno).map(str::to_owned),
             Self::Layer(error) => error.hint(),
@@ -87,8 +87,10 @@ impl RungError {
                 Some("name a directory without mounts below it, unlike /, or run as root".into())
             }
             Self::Upper(error) => error.hint().map(str::to_owned),
-            Self::Overlay(Errno::ENODEV) => Some("load the overlay module, or set POLECAT_MOUNT=unpack".into()),
-            Self::Overlay(_) => Some("set POLECAT_MOUNT=unpack, which needs no overlay".into()),
+            Self::Overlay(Errno::ENODEV) => {
+                Some("load the overlay module, or the option --polecat-mount=unpack".into())
+            }
+            Self::Overlay(_) => Some("the option --polecat-mount=unpack, which needs no overlay".into()),
             _ => None,
         }
     }

@@ -58,13 +58,13 @@ impl MountError {
         let hint = match self {
             Self::Unverified(error) => return error.hint(),
             Self::Open { path, errno } => open_hint(path.ends_with("fuse"), *errno)?,
-            Self::NoFreeLoop { .. } => "raise the kernel's limit, or set POLECAT_MOUNT=fuse",
+            Self::NoFreeLoop { .. } => "raise the kernel's limit, or the option --polecat-mount=fuse",
             Self::Attach {
                 errno: Errno::EACCES | Errno::EPERM,
                 ..
-            } => "loop devices are for root; set POLECAT_MOUNT=fuse",
-            Self::Attach { .. } => "set POLECAT_MOUNT=fuse",
-            Self::Contended { .. } => "start fewer programs at once, or set POLECAT_MOUNT=fuse",
+            } => "loop devices are for root; the option --polecat-mount=fuse",
+            Self::Attach { .. } => "the option --polecat-mount=fuse",
+            Self::Contended { .. } => "start fewer programs at once, or the option --polecat-mount=fuse",
             Self::Mount { kind, errno, .. } => mount_hint(kind, *errno)?,
         };
         Some(hint.to_owned())
@@ -74,19 +74,25 @@ impl MountError {
 fn open_hint(fuse: bool, errno: Errno) -> Option<&'static str> {
     match (fuse, errno) {
         (true, Errno::ENOENT | Errno::ENODEV | Errno::ENXIO) => {
-            Some("load the fuse module, or set POLECAT_MOUNT=unpack")
+            Some("load the fuse module, or the option --polecat-mount=unpack")
         }
-        (true, Errno::EACCES | Errno::EPERM) => Some("give /dev/fuse the mode 0666, or set POLECAT_MOUNT=unpack"),
-        (false, Errno::ENOENT) => Some("load the loop module, mount devtmpfs on /dev, or set POLECAT_MOUNT=fuse"),
-        (false, Errno::EACCES | Errno::EPERM) => Some("loop devices are for root; set POLECAT_MOUNT=fuse"),
+        (true, Errno::EACCES | Errno::EPERM) => {
+            Some("give /dev/fuse the mode 0666, or the option --polecat-mount=unpack")
+        }
+        (false, Errno::ENOENT) => {
+            Some("load the loop module, mount devtmpfs on /dev, or the option --polecat-mount=fuse")
+        }
+        (false, Errno::EACCES | Errno::EPERM) => Some("loop devices are for root; the option --polecat-mount=fuse"),
         _ => limits::hint(errno),
     }
 }
 
 fn mount_hint(kind: &str, errno: Errno) -> Option<&'static str> {
     match (kind, errno) {
-        (super::kernel_loop::KIND, _) => Some("set POLECAT_MOUNT=fuse, which needs nothing of the kernel's squashfs"),
-        (_, Errno::EPERM | Errno::ENODEV | Errno::EINVAL) => Some("set POLECAT_MOUNT=unpack"),
+        (super::kernel_loop::KIND, _) => {
+            Some("the option --polecat-mount=fuse, which needs nothing of the kernel's squashfs")
+        }
+        (_, Errno::EPERM | Errno::ENODEV | Errno::EINVAL) => Some("the option --polecat-mount=unpack"),
         _ => None,
     }
 }
@@ -188,7 +194,7 @@ mod tests {
         };
         assert_eq!(
             fuse.hint().as_deref(),
-            Some("give /dev/fuse the mode 0666, or set POLECAT_MOUNT=unpack")
+            Some("give /dev/fuse the mode 0666, or the option --polecat-mount=unpack")
         );
         let node = MountError::Open {
             path: "/dev/loop-control".into(),
@@ -196,7 +202,7 @@ mod tests {
         };
         assert_eq!(
             node.hint().as_deref(),
-            Some("load the loop module, mount devtmpfs on /dev, or set POLECAT_MOUNT=fuse")
+            Some("load the loop module, mount devtmpfs on /dev, or the option --polecat-mount=fuse")
         );
     }
 }

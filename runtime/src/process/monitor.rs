@@ -98,7 +98,10 @@ impl Monitor<'_> {
         match self.run.server_end.take() {
             Some((_, Some(failure))) => self.note_unserved(failure),
             Some((change, None)) if change != Change::Exited(0) => {
-                let error = Error::ServerEnded(change);
+                let error = Error::ServerEnded {
+                    change: Some(change),
+                    rung: self.run.rung,
+                };
                 self.note_unserved(Failure::of(&error, error.hint(), error.status()));
             }
             _ => {}
@@ -362,7 +365,7 @@ impl Monitor<'_> {
         let killed = matches!(change, Change::Signalled(_)) && !self.stay && !self.run.impatient;
         let goes_on = self.run.observed.init.is_none();
         if killed || goes_on && self.run.observed.app.is_none() {
-            self.run.observed.server = Some(change);
+            self.run.observed.server = Some((change, self.run.rung));
         }
         if goes_on {
             self.kill(self.init)?;

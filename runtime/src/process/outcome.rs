@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::exit::End;
+use crate::ladder::Rung;
 use crate::sys::process::Change;
 
 use super::message::Failure;
@@ -26,7 +27,7 @@ pub(crate) struct Observed {
     /// The image server said this.
     pub(crate) image: Option<Failure>,
     /// The image server ended so while the app needed it.
-    pub(crate) server: Option<Change>,
+    pub(crate) server: Option<(Change, Option<Rung>)>,
     /// Why nobody served the image when init tried the FUSE rung.
     pub(crate) unserved: Option<Failure>,
     /// The user ended the run by this signal before there was an app.
@@ -65,8 +66,9 @@ impl Observed {
         if let Some(failure) = self.image {
             return End::Failed(Error::Elsewhere(failure));
         }
-        if let Some(change) = self.server {
-            return End::Failed(Error::ServerEnded(change));
+        if let Some((change, rung)) = self.server {
+            let change = Some(change);
+            return End::Failed(Error::ServerEnded { change, rung });
         }
         if let Some(signal) = self.interrupted {
             return End::Signalled(signal);
@@ -199,7 +201,7 @@ mod tests {
             ),
             (
                 Observed {
-                    server: Some(Change::Signalled(9)),
+                    server: Some((Change::Signalled(9), Some(Rung::Fuse))),
                     ..app(Change::Signalled(9))
                 },
                 "failed 125",
@@ -207,7 +209,7 @@ mod tests {
             (
                 Observed {
                     image: failure(125),
-                    server: Some(Change::Exited(125)),
+                    server: Some((Change::Exited(125), Some(Rung::Fuse))),
                     ..seen.clone()
                 },
                 "failed 125",

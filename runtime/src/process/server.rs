@@ -14,8 +14,10 @@ use nix::unistd::{Pid, getpid, getppid, pipe2};
 use super::control_socket::MonitorEnd;
 use super::descriptors;
 use super::message::{Failure, LONGEST};
+use crate::error::{Error, UNSERVED};
 use crate::exit;
 use crate::image::{CheckError, OwnerMap, VerifiedImage, fuse};
+use crate::ladder::Rung;
 use crate::limits;
 use crate::sys::process::{self, Fork};
 
@@ -72,13 +74,18 @@ pub(crate) fn not_started(errno: Errno) -> Failure {
     )
 }
 
-/// The words for a server that has ended and said nothing.
+/// The words for the server of a kept mount that has ended and said nothing.
 pub(crate) fn ended() -> Failure {
-    let hint = Some("set POLECAT_MOUNT=unpack, which needs no server".to_owned());
-    Failure::of(&"the image server ended before the app did", hint, exit::FAILED)
+    let error = Error::ServerEnded {
+        change: None,
+        rung: Some(Rung::Kept),
+    };
+    Failure::of(&error, error.hint(), error.status())
 }
 
 fn serve(service: Service, connection: OwnedFd, report: &File, monitor: Pid, socket: &mut MonitorEnd) -> ! {
+    // Elsewhere than in a root of its own there is nothing to unpack to.
+    let unserved = (!matches!(service.owner, OwnerMap::Reader { .. })).then_some(UNSERVED);
     let served = prepare(monitor, socket, report).map(|()| {
         let Ok(at_once) = report.try_clone() else {
             process::exit(exit::FAILED)
@@ -89,7 +96,11 @@ fn serve(service: Service, connection: OwnedFd, report: &File, monitor: Pid, soc
     match served {
         // An unverified block was reported when it was met.
         Ok(Ok(()) | Err(fuse::ServeError::Unverified(_))) => process::exit(0),
-        Ok(Err(error)) => say(report, &Failure::of(&error, error.hint(), exit::FAILED)),
+        Ok(Err(error)) => {
+            let other = unserved.filter(|_| matches!(error, fuse::ServeError::Connection(_)));
+            let hint = error.hint().or_else(|| other.map(str::to_owned));
+            say(report, &Failure::of(&error, hint, exit::FAILED));
+        }
         Err(errno) => say(
             report,
             &Failure::of(

@@ -68,7 +68,8 @@ impl CliError {
             Self::Trace(error) => error.hint(),
             Self::Script(error) => error.hint(),
             Self::Build { change, stage, .. } => build_hint(*stage, *change),
-            Self::Control(error) => error.hint(),
+            // A verb starts a directory, or lets the doctor try all rungs.
+            Self::Control(error) => error.hint(None),
             Self::Seccomp(error) => error.hint(),
             Self::Run(error) => error.hint(),
             Self::VerifyRun { source, .. } => verify_run_hint(source).map(str::to_owned),

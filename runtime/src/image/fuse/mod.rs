@@ -132,8 +132,7 @@ impl ServeError {
             Self::Signals(_) => None,
             Self::Connection(error) => {
                 let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
-                let hint = limits::hint_of_fork(errno).unwrap_or("set POLECAT_MOUNT=unpack, which needs no server");
-                Some(hint.to_owned())
+                limits::hint_of_fork(errno).map(str::to_owned)
             }
         }
     }
