@@ -148,7 +148,7 @@ fn strict_refuses_and_says_what_was_tried() {
         ("--polecat-strict", "--polecat-strict"),
         ("--polecat-net=none", "--polecat-net=none"),
         ("--polecat-persist=kept", "--polecat-persist"),
-        ("--polecat-misses=/dev/null", "what watches the program"),
+        ("--polecat-misses", "what watches the program"),
     ] {
         let mut command = NO_USER_NAMESPACES.start(Caller::User, &bundle, &bundle.home());
         let ended = exec::run(command.arg(on("disk")).arg(option)).exits(125);
