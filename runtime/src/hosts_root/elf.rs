@@ -1,6 +1,7 @@
 //! What an executable says of how it wants to be started: the interpreter (`PT_INTERP`) and the directories that it names for its
 //! libraries, elf(5). Of this machine's byte order: another one could not be executed.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -43,107 +44,101 @@ struct Segment {
     length: u64,
 }
 
-/// Why something cannot be read.
-#[derive(Debug, Clone, Copy)]
-enum Gap {
-    /// The file ends before it.
-    End,
-    /// pread(2) failed.
-    Failed(Errno),
-}
-
 /// Reads `file`; none where it is no ELF file, or its headers are cut off: neither the kernel nor a loader takes that.
 ///
 /// # Errors
-/// It may be one, and cannot be read. `ENOEXEC`: its headers stand, and what they name of the dynamic section is cut off. The kernel does not
-/// look for that.
+/// It may be one, and cannot be read. `ENOEXEC`: its headers stand, and the dynamic section that they name is cut off, which the kernel
+/// does not look at.
 pub(super) fn read(file: &File) -> Result<Option<ElfFacts>, Errno> {
-    match examine(file) {
-        Ok(facts) => Ok(facts),
-        Err(Gap::End) => Ok(None),
-        Err(Gap::Failed(errno)) => Err(errno),
-    }
-}
-
-fn examine(file: &File) -> Result<Option<ElfFacts>, Gap> {
-    let mut identity = [0; 16];
-    read_exact(file, &mut identity, 0)?;
-    if !identity.starts_with(b"\x7fELF") {
-        return Ok(None);
-    }
-    let wide = identity[4] == 2;
-    let reader = Reader { file, wide };
-    let (headers, size, count) = if wide {
-        (reader.word(32)?, reader.number(54, 2)?, reader.number(56, 2)?)
-    } else {
-        (reader.word(28)?, reader.number(42, 2)?, reader.number(44, 2)?)
+    let mut reader = Reader {
+        file,
+        wide: false,
+        failed: Cell::new(None),
     };
-    let mut facts = ElfFacts::default();
-    let mut loaded = Vec::new();
-    let mut dynamic = None;
-    for number in 0..count.min(MOST_HEADERS) {
-        let at = headers.saturating_add(number * size);
-        let kind = reader.number(at, 4)?;
-        let segment = reader.segment(at)?;
-        match kind {
-            PT_LOAD => loaded.push(segment),
-            PT_DYNAMIC => dynamic = Some(segment),
-            PT_INTERP => facts.interpreter = Some(reader.text(segment.offset, segment.length)?),
-            _ => {}
-        }
+    let facts = reader.facts();
+    match reader.failed.get() {
+        Some(errno) => Err(errno),
+        None => Ok(facts),
     }
-    if let Some(dynamic) = dynamic {
-        let named = reader.names(dynamic, &loaded, &mut facts);
-        named.map_err(|gap| match gap {
-            Gap::End => Gap::Failed(Errno::ENOEXEC),
-            failed @ Gap::Failed(_) => failed,
-        })?;
-    }
-    Ok(Some(facts))
-}
-
-#[inline(never)]
-fn read_exact(file: &File, bytes: &mut [u8], at: u64) -> Result<(), Gap> {
-    // pread(2) has no such offset, and no file.
-    if i64::try_from(at).is_err() {
-        return Err(Gap::End);
-    }
-    file.read_exact_at(bytes, at).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Gap::End,
-        _ => Gap::Failed(errno(&error)),
-    })
 }
 
 struct Reader<'a> {
     file: &'a File,
     /// 64 bits.
     wide: bool,
+    /// What pread(2) said, where it is not the file's end that is in the way.
+    failed: Cell<Option<Errno>>,
 }
 
 impl Reader<'_> {
+    fn facts(&mut self) -> Option<ElfFacts> {
+        let mut identity = [0; 16];
+        self.fill(&mut identity, 0)?;
+        if !identity.starts_with(b"\x7fELF") {
+            return None;
+        }
+        self.wide = identity[4] == 2;
+        let (headers, size, count) = if self.wide {
+            (self.word(32)?, self.number(54, 2)?, self.number(56, 2)?)
+        } else {
+            (self.word(28)?, self.number(42, 2)?, self.number(44, 2)?)
+        };
+        let mut facts = ElfFacts::default();
+        let mut loaded = Vec::new();
+        let mut dynamic = None;
+        for number in 0..count.min(MOST_HEADERS) {
+            let at = headers.saturating_add(number * size);
+            let kind = self.number(at, 4)?;
+            let segment = self.segment(at)?;
+            match kind {
+                PT_LOAD => loaded.push(segment),
+                PT_DYNAMIC => dynamic = Some(segment),
+                PT_INTERP => facts.interpreter = Some(self.text(segment.offset, segment.length)?),
+                _ => {}
+            }
+        }
+        let named = dynamic.map(|dynamic| self.names(dynamic, &loaded, &mut facts));
+        if named == Some(None) {
+            self.failed.set(self.failed.get().or(Some(Errno::ENOEXEC)));
+        }
+        Some(facts)
+    }
+
+    #[inline(never)]
+    fn fill(&self, bytes: &mut [u8], at: u64) -> Option<()> {
+        // pread(2) knows no such offset, and no file has it.
+        i64::try_from(at).ok()?;
+        match self.file.read_exact_at(bytes, at) {
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => self.failed.set(Some(errno(&error))),
+            Err(_) => {}
+            Ok(()) => return Some(()),
+        }
+        None
+    }
+
     /// A number of this many bytes.
     #[inline(never)]
-    fn number(&self, at: u64, length: usize) -> Result<u64, Gap> {
+    fn number(&self, at: u64, length: usize) -> Option<u64> {
         let mut bytes = [0; 8];
         let start = if cfg!(target_endian = "big") {
             bytes.len() - length
         } else {
             0
         };
-        read_exact(self.file, &mut bytes[start..start + length], at)?;
-        Ok(u64::from_ne_bytes(bytes))
+        self.fill(&mut bytes[start..start + length], at)?;
+        Some(u64::from_ne_bytes(bytes))
     }
 
     /// An address or a length.
     #[inline(never)]
-    fn word(&self, at: u64) -> Result<u64, Gap> {
+    fn word(&self, at: u64) -> Option<u64> {
         self.number(at, if self.wide { 8 } else { 4 })
     }
 
-    fn segment(&self, header: u64) -> Result<Segment, Gap> {
+    fn segment(&self, header: u64) -> Option<Segment> {
         let [offset, address, length] = if self.wide { [8, 16, 32] } else { [4, 8, 16] };
         let field = |at| self.word(header.saturating_add(at));
-        Ok(Segment {
+        Some(Segment {
             offset: field(offset)?,
             address: field(address)?,
             length: field(length)?,
@@ -152,19 +147,22 @@ impl Reader<'_> {
 
     /// Up to the first NUL byte.
     #[inline(never)]
-    fn text(&self, at: u64, length: u64) -> Result<Vec<u8>, Gap> {
+    fn text(&self, at: u64, length: u64) -> Option<Vec<u8>> {
         // At most 4096, so it fits.
         let mut bytes = vec![0; usize::try_from(length.min(LONGEST)).unwrap_or_default()];
         let read = self.file.read_at(&mut bytes, at);
-        let read = read.map_err(|error| Gap::Failed(errno(&error)))?;
+        if let Err(error) = &read {
+            self.failed.set(Some(errno(error)));
+        }
+        let read = read.ok()?;
         bytes.truncate(read);
         let end = bytes.iter().position(|&byte| byte == 0);
         bytes.truncate(end.unwrap_or(bytes.len()));
-        Ok(bytes)
+        Some(bytes)
     }
 
     /// What the dynamic section names.
-    fn names(&self, dynamic: Segment, loaded: &[Segment], facts: &mut ElfFacts) -> Result<(), Gap> {
+    fn names(&self, dynamic: Segment, loaded: &[Segment], facts: &mut ElfFacts) -> Option<()> {
         let size = if self.wide { 8 } else { 4 };
         let (mut strings, mut path, mut needed) = (None, None, Vec::new());
         for number in 0..(dynamic.length / (2 * size)).min(MOST_ENTRIES) {
@@ -180,7 +178,7 @@ impl Reader<'_> {
             }
         }
         let Some(strings) = strings else {
-            return Ok(());
+            return Some(());
         };
         let holds = |segment: &&Segment| {
             strings
@@ -188,7 +186,7 @@ impl Reader<'_> {
                 .is_some_and(|at| at < segment.length)
         };
         let Some(segment) = loaded.iter().find(holds) else {
-            return Ok(());
+            return Some(());
         };
         let start = segment.offset.saturating_add(strings - segment.address);
         if let Some(path) = path {
@@ -197,7 +195,7 @@ impl Reader<'_> {
         for name in needed {
             facts.needed.push(self.text(start.saturating_add(name), LONGEST)?);
         }
-        Ok(())
+        Some(())
     }
 }
 

@@ -22,8 +22,6 @@ const MOST_SCRIPTS: usize = 5;
 /// What the kernel reads of a script, bytes.
 const LONGEST_LINE: usize = 256;
 
-const READ: &str = "read";
-
 /// Where programs are if nobody says it.
 const BIN: [&str; 6] = ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
 
@@ -38,8 +36,6 @@ pub(crate) struct Launch {
 /// Why a program cannot be started.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LaunchError {
-    /// As a verb.
-    step: &'static str,
     /// In the image.
     path: PathBuf,
     pub(crate) errno: Errno,
@@ -47,9 +43,8 @@ pub(crate) struct LaunchError {
 
 impl LaunchError {
     #[inline(never)]
-    fn new(step: &'static str, path: &Path, errno: Errno) -> Self {
+    fn new(path: &Path, errno: Errno) -> Self {
         Self {
-            step,
             path: path.to_owned(),
             errno,
         }
@@ -69,7 +64,7 @@ impl ImageTree<'_> {
     fn start(self, program: &Path, mut arguments: Vec<OsString>, scripts: usize) -> Result<Launch, LaunchError> {
         let (path, file) = self.open(program)?;
         // Executed as it is, it would be the host's loader that the kernel takes.
-        let facts = elf::read(&file).map_err(|errno| LaunchError::new(READ, program, errno))?;
+        let facts = elf::read(&file).map_err(|errno| LaunchError::new(program, errno))?;
         if let Some(facts) = facts {
             if let Some(first) = arguments.first_mut() {
                 *first = self.called(program, first);
@@ -82,7 +77,7 @@ impl ImageTree<'_> {
                 None => Ok(Launch { path, arguments }),
             };
         }
-        let text = read_start(file, LONGEST_LINE).map_err(|error| LaunchError::new(READ, program, errno(&error)))?;
+        let text = read_start(file, LONGEST_LINE).map_err(|error| LaunchError::new(program, errno(&error)))?;
         match shebang(&text) {
             Some((interpreter, argument)) if scripts < MOST_SCRIPTS => {
                 let (interpreter, argument) = self.by_env(interpreter, argument);
@@ -100,7 +95,7 @@ impl ImageTree<'_> {
 
     fn open(self, path: &Path) -> Result<(PathBuf, File), LaunchError> {
         let opened = self.find(path).and_then(|found| Ok((File::open(&found)?, found)));
-        let (file, found) = opened.map_err(|error| LaunchError::new("find", path, errno(&error)))?;
+        let (file, found) = opened.map_err(|error| LaunchError::new(path, errno(&error)))?;
         Ok((found, file))
     }
 
@@ -124,9 +119,9 @@ impl ImageTree<'_> {
         path: PathBuf,
         mut arguments: Vec<OsString>,
     ) -> Result<Launch, LaunchError> {
-        let failed = |step| move |error| LaunchError::new(step, loader, errno(&error));
-        let found = self.find(loader).map_err(failed("find"))?;
-        let text = read_short(&found).map_err(failed(READ))?;
+        let failed = |error| LaunchError::new(loader, errno(&error));
+        let found = self.find(loader).map_err(failed)?;
+        let text = read_short(&found).map_err(failed)?;
         let mut words: Vec<OsString> = vec![found.clone().into_os_string()];
         // Older ones know neither.
         if contains(&text, "--inhibit-cache") {
@@ -210,8 +205,7 @@ fn shebang(text: &[u8]) -> Option<(PathBuf, Option<OsString>)> {
 
 impl fmt::Display for LaunchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (step, path, why) = (self.step, self.path.display(), self.errno.desc());
-        write!(f, "{step} {path} in the image: {why}")
+        write!(f, "read {} in the image: {}", self.path.display(), self.errno.desc())
     }
 }
 
@@ -308,7 +302,7 @@ pub(super) mod tests {
         let missing = launched("/bin/gone").unwrap_err();
         assert_eq!(
             missing.to_string(),
-            "find /bin/gone in the image: No such file or directory"
+            "read /bin/gone in the image: No such file or directory"
         );
     }
 

@@ -7,7 +7,7 @@ use std::env::consts::ARCH;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::elf::{self, ElfFacts};
 use super::launch::ImageTree;
@@ -98,33 +98,14 @@ impl ImageTree<'_> {
     /// the tree must not be the host's either, nor become it when somebody makes it there.
     fn leads_to(self, path: &Path, found: Option<&Path>) -> bool {
         match found {
-            Some(found) => matches!(
-                (fs::canonicalize(path), fs::canonicalize(found)),
-                (Ok(path), Ok(found)) if path == found
-            ),
+            // The tree's own path has no links.
+            Some(found) => fs::canonicalize(path).is_ok_and(|led| led == found),
             // Not by a link, and not from elsewhere.
             None => {
                 let above = path.parent().filter(|_| fs::symlink_metadata(path).is_err());
-                let leads = |above: &Path| self.leads_to(above, self.find(self.inside(above)).ok().as_deref());
-                self.holds(path) && above.is_some_and(leads)
+                above.is_some_and(|above| self.leads_to(above, self.find(self.inside(above)).ok().as_deref()))
             }
         }
-    }
-
-    /// Whether `path`, with `..` as its text has it, stays below the tree all the way.
-    fn holds(self, path: &Path) -> bool {
-        let Ok(below) = path.strip_prefix(self.0) else {
-            return false;
-        };
-        let mut depth: usize = 0;
-        below.components().all(|component| {
-            let deeper = match component {
-                Component::ParentDir => depth.checked_sub(1),
-                _ => depth.checked_add(1),
-            };
-            depth = deeper.unwrap_or_default();
-            deeper.is_some()
-        })
     }
 }
 

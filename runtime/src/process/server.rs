@@ -85,7 +85,7 @@ pub(crate) fn ended() -> Failure {
 
 fn serve(service: Service, connection: OwnedFd, report: &File, monitor: Pid, socket: &mut MonitorEnd) -> ! {
     // Elsewhere than in a root of its own there is nothing to unpack to.
-    let unserved = (!matches!(service.owner, OwnerMap::Reader { .. })).then_some(UNSERVED);
+    let unpacks = !matches!(service.owner, OwnerMap::Reader { .. });
     let served = prepare(monitor, socket, report).map(|()| {
         let Ok(at_once) = report.try_clone() else {
             process::exit(exit::FAILED)
@@ -97,8 +97,7 @@ fn serve(service: Service, connection: OwnedFd, report: &File, monitor: Pid, soc
         // An unverified block was reported when it was met.
         Ok(Ok(()) | Err(fuse::ServeError::Unverified(_))) => process::exit(0),
         Ok(Err(error)) => {
-            let other = unserved.filter(|_| matches!(error, fuse::ServeError::Connection(_)));
-            let hint = error.hint().or_else(|| other.map(str::to_owned));
+            let hint = error.hint().filter(|hint| unpacks || hint != UNSERVED);
             say(report, &Failure::of(&error, hint, exit::FAILED));
         }
         Err(errno) => say(

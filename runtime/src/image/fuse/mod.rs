@@ -18,6 +18,7 @@ use nix::sys::stat::Mode;
 use nix::unistd;
 
 use super::{CheckError, MountError, OwnerMap, VerifiedImage};
+use crate::error::UNSERVED;
 use crate::limits;
 
 mod files;
@@ -132,7 +133,7 @@ impl ServeError {
             Self::Signals(_) => None,
             Self::Connection(error) => {
                 let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
-                limits::hint_of_fork(errno).map(str::to_owned)
+                Some(limits::hint_of_fork(errno).unwrap_or(UNSERVED).to_owned())
             }
         }
     }
