@@ -22,13 +22,16 @@ const KINDS: [(&str, &str); 2] = [("old", "-Wl,--disable-new-dtags"), ("new", "-
 const THERE: &str = "/srv/libraries";
 
 /// Programs, what they say, and what their library says, of where libraries are. `@` is [`THERE`].
-const PROGRAMS: [(&str, &str, &str); 7] = [
+const PROGRAMS: [(&str, &str, &str); 9] = [
     ("program", "@", ""),
     ("library", "", "@"),
     ("both", "@:$ORIGIN/nowhere", "/nowhere:@"),
     // Right as they are.
     ("near", "$ORIGIN/../own", ""),
     ("nearer", "", "${ORIGIN}/../own"),
+    // Back to themselves by a longer name.
+    ("round", "$ORIGIN/../lib", "$ORIGIN/../lib:$ORIGIN/../own"),
+    ("about", "$ORIGIN/../lib", "$ORIGIN/../lib:@"),
     // In a root of one's own the way up ends there.
     ("up", "$ORIGIN/../../../../../../../../../../../../..@", ""),
     ("upper", "", "$ORIGIN/../../../../../../../../../../../../..@"),

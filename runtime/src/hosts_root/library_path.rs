@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::elf::{self, ElfFacts};
 use super::launch::ImageTree;
+use crate::directory;
 use crate::error::errno;
 use crate::host::read_short;
 
@@ -58,18 +59,10 @@ impl ImageTree<'_> {
     /// What the loader is told of the directories that the program and its libraries name, and of [`Self::library_directories`].
     pub(super) fn search(self, loader: &Path, found: &Path, program: &Path, facts: ElfFacts) -> Search {
         let usual = self.library_directories(loader, found);
-        let mut walk = Walk {
-            tree: self,
-            named: Directories(Vec::new()),
-            places: Vec::new(),
-            needed: Vec::new(),
-            inhibited: None,
-        };
-        walk.visit(program, b"", facts);
-        for directory in &usual {
-            walk.look_in(directory.clone());
+        let mut walk = Walk::through(self, &usual, program, &facts, false);
+        if walk.inhibited.is_some() {
+            walk = Walk::through(self, &usual, program, &facts, true);
         }
-        walk.walk();
         let mut path = walk.named;
         for directory in usual {
             path.push(directory);
@@ -145,38 +138,76 @@ struct Walk<'a> {
     tree: ImageTree<'a>,
     /// Directories that objects name, which stand before the usual ones.
     named: Directories,
-    /// Where the loader may look, by its own names, and how many of the needed libraries were looked for there.
-    places: Vec<(PathBuf, usize)>,
+    /// Where the loader may look: each directory of the tree once, however many names lead to it.
+    places: Vec<Place>,
     needed: Vec<Vec<u8>>,
     inhibited: Option<OsString>,
+    /// Take what is named in a roundabout way, as `$ORIGIN/../lib`, for what leads out. The loader calls a library by the way to it, and
+    /// one that is found by such a way, and needs another by such a way, makes it longer: only by straight ways is it known what to
+    /// call those that it is not to heed, if there are any.
+    straight: bool,
 }
 
-impl Walk<'_> {
-    /// Every needed library in every place: which of them is taken is the loader's to find.
+/// A directory where the loader may look.
+struct Place {
+    path: PathBuf,
+    /// What is in it; unknown where it cannot be listed.
+    names: Option<Vec<OsString>>,
+    /// How many of the needed libraries were looked for here.
+    looked: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn through(tree: ImageTree<'a>, usual: &[PathBuf], program: &Path, facts: &ElfFacts, straight: bool) -> Self {
+        let mut walk = Self {
+            tree,
+            named: Directories(Vec::new()),
+            places: Vec::new(),
+            needed: Vec::new(),
+            inhibited: None,
+            straight,
+        };
+        walk.visit(program, b"", facts);
+        for directory in usual {
+            walk.look_in(directory.clone());
+        }
+        walk.walk();
+        walk
+    }
+
+    /// Every needed library in every place, once: which of them is taken is the loader's to find.
     fn walk(&mut self) {
         let mut index = 0;
-        while let Some((place, looked)) = self.places.get_mut(index) {
-            let Some(name) = self.needed.get(*looked) else {
-                index += 1;
-                continue;
-            };
-            *looked += 1;
-            let name = OsStr::from_bytes(name).to_owned();
-            let path = place.join(&name);
-            // What it says may lead back to earlier places.
-            if self.meet(&path, &name) {
-                index = 0;
+        let mut since = 0;
+        // What a library says may lead back to earlier places.
+        while since < self.places.len() {
+            index = if index + 1 < self.places.len() { index + 1 } else { 0 };
+            since += 1;
+            while let Some((path, name)) = self.next_in(index) {
+                self.meet(&path, &name);
+                since = 0;
             }
         }
     }
 
-    /// Whether `path` is a library.
-    fn meet(&mut self, path: &Path, name: &OsStr) -> bool {
-        if fs::symlink_metadata(path).is_err() {
-            return false;
+    /// The next of the needed libraries that is in this place.
+    fn next_in(&mut self, index: usize) -> Option<(PathBuf, OsString)> {
+        let place = self.places.get_mut(index)?;
+        while let Some(name) = self.needed.get(place.looked) {
+            place.looked += 1;
+            let name = OsStr::from_bytes(name);
+            let may_be = |names: &Vec<OsString>| names.iter().any(|known| known == name);
+            if place.names.as_ref().is_none_or(may_be) {
+                return Some((place.path.join(name), name.to_owned()));
+            }
         }
+        None
+    }
+
+    /// Takes what is at `path`, if it is a library.
+    fn meet(&mut self, path: &Path, name: &OsStr) {
         let Ok(found) = self.tree.find(self.tree.inside(path)) else {
-            return false;
+            return;
         };
         if !self.tree.leads_to(path, Some(&found)) {
             // The loader would follow the link to the host's, but for the one of the same name where the link leads in the tree.
@@ -185,70 +216,57 @@ impl Walk<'_> {
                 self.named.push(directory.to_owned());
                 self.look_in(directory.to_owned());
             }
-            return directory.is_some();
+            return;
         }
         let name = path.as_os_str().as_bytes();
         match File::open(path)
             .map_err(|error| errno(&error))
             .and_then(|file| elf::read(&file))
         {
-            Ok(Some(facts)) => {
-                self.visit(path, name, facts);
-                true
-            }
-            Ok(None) => false,
+            Ok(Some(facts)) => self.visit(path, name, &facts),
+            Ok(None) => {}
             // The loader may read it yet, and is not to heed what nobody has seen.
-            Err(_) => {
-                add(&mut self.inhibited, name);
-                false
-            }
+            Err(_) => add(&mut self.inhibited, name),
         }
     }
 
     /// Takes what the object at `path` says, which the loader calls `name`.
     #[inline(never)]
-    fn visit(&mut self, path: &Path, name: &[u8], mut facts: ElfFacts) {
+    fn visit(&mut self, path: &Path, name: &[u8], facts: &ElfFacts) {
         // `${ORIGIN}` is `$ORIGIN`.
-        facts.search_path.retain(|byte| !matches!(byte, b'{' | b'}'));
+        let mut search_path = facts.search_path.clone();
+        search_path.retain(|byte| !matches!(byte, b'{' | b'}'));
         let origin = path.parent().unwrap_or(path).as_os_str().as_bytes();
         let mut strays = false;
         let mut directories = Vec::new();
         let multiarch = [b"lib/", ARCH.as_bytes(), b"-linux-gnu"].concat();
         let entries = |byte: &u8| *byte == b':';
         for library in [&multiarch[..], b"lib64", b"lib"] {
-            for entry in facts
-                .search_path
-                .split(entries)
-                .filter(|_| !facts.search_path.is_empty())
-            {
+            for entry in search_path.split(entries).filter(|_| !search_path.is_empty()) {
                 let near = of_origin(entry);
                 let path = expanded(near.map_or(&[], |_| origin), near.unwrap_or(entry), library);
                 let found = self.tree.find(self.tree.inside(&path)).ok();
                 // A relative one means wherever the caller is.
                 strays |= near.is_none() || !self.tree.leads_to(&path, found.as_deref());
+                strays |= self.straight && found.as_deref().is_some_and(|found| *found != path);
                 if near.is_some() || path.is_absolute() {
-                    directories.extend(found);
-                }
-                if near.is_some() {
-                    self.look_in(path);
+                    directories.extend(found.filter(|found| found.is_dir()));
                 }
             }
         }
         if strays {
             add(&mut self.inhibited, name);
         }
-        // What the program names counts for all that it needs.
-        if strays || name.is_empty() {
-            for directory in directories {
-                if directory.is_dir() {
-                    self.named.push(directory.clone());
-                    self.look_in(directory);
-                }
+        for directory in directories {
+            // What the program names counts for all that it needs.
+            if strays || name.is_empty() {
+                self.named.push(directory.clone());
             }
+            self.look_in(directory);
         }
-        for name in facts.needed {
-            if !name.contains(&b'/') && !self.needed.contains(&name) {
-                self.needed.push(name);
+        for name in &facts.needed {
+            if !name.contains(&b'/') && !self.needed.contains(name) {
+                self.needed.push(name.clone());
             }
         }
     }
@@ -256,16 +274,26 @@ impl Walk<'_> {
     /// With what the loader prefers on some machines.
     #[inline(never)]
     fn look_in(&mut self, place: PathBuf) {
-        if self.places.iter().any(|(known, _)| *known == place) {
+        if self.places.iter().any(|known| known.path == place) {
             return;
         }
         let better = place.join("glibc-hwcaps");
         if better.is_dir() {
             for level in LEVELS {
-                self.places.push((better.join(level), 0));
+                self.places.push(Place::new(better.join(level)));
             }
         }
-        self.places.push((place, 0));
+        self.places.push(Place::new(place));
+    }
+}
+
+impl Place {
+    fn new(path: PathBuf) -> Self {
+        Self {
+            names: directory::names(&path).ok(),
+            path,
+            looked: 0,
+        }
     }
 }
 
