@@ -18,6 +18,16 @@ pub(crate) fn names(path: &Path) -> Result<Vec<OsString>, Errno> {
     Ok(names)
 }
 
+/// The names in a directory that are numbers: in `/proc/self/fd` the open descriptors, and one that was open while this looked; none
+/// where it cannot be read.
+pub(crate) fn numbers(path: &Path) -> Vec<i32> {
+    let mut numbers = Vec::new();
+    for name in names(path).unwrap_or_default() {
+        numbers.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()));
+    }
+    numbers
+}
+
 /// Locks a directory, flock(2). It is unlocked when the last copy of what is given back is closed, those in forked processes too.
 ///
 /// # Errors

@@ -24,10 +24,14 @@ fn signal(process: Process, signal: Signal) {
     kill(id, signal).expect("a process");
 }
 
-/// The process of the run that has this name.
+/// The process of the run that has this name. It gives itself one when it is settled, while the others go on.
 fn find(child: &Child, name: &str) -> Process {
-    let found = family(child.id()).into_iter().find(|process| process.name() == name);
-    found.unwrap_or_else(|| panic!("no {name}"))
+    let mut found = None;
+    wait::until(&format!("there is {name}"), || {
+        found = family(child.id()).into_iter().find(|process| process.name() == name);
+        found.is_some()
+    });
+    found.expect("a process")
 }
 
 #[test]

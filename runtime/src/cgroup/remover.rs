@@ -68,8 +68,8 @@ impl Drop for Remover {
 
 /// The process, from its first instruction to its end. Every signal is blocked in it, as in the monitor.
 fn remove_at_end(pipe: OwnedFd) {
-    // None of them is needed to remove anything.
-    for settled in [prctl::set_name(c"polecat-cgroup"), chdir("/"), setsid().map(drop)] {
+    // None of them is needed to remove anything. Whoever sees the name sees the rest, too.
+    for settled in [chdir("/"), setsid().map(drop), prctl::set_name(c"polecat-cgroup")] {
         match settled {
             Ok(()) | Err(_) => {}
         }
@@ -102,4 +102,21 @@ fn remove_at_end(pipe: OwnedFd) {
 fn is_gone(cgroup: &Path) -> bool {
     let removed = directory::lock(cgroup).and_then(|_lock| fs::remove_dir(cgroup).map_err(|error| errno(&error)));
     matches!(removed, Ok(()) | Err(Errno::ENOENT | Errno::ENODEV))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cgroup_that_another_run_has_locked_stays() {
+        let scratch = tempfile::tempdir().unwrap();
+        let cgroup = scratch.path().join("polecat-1-0");
+        assert!(is_gone(&cgroup), "nobody has made it yet");
+        fs::create_dir(&cgroup).unwrap();
+        let lock = directory::lock(&cgroup).unwrap();
+        assert!(!is_gone(&cgroup) && cgroup.is_dir());
+        drop(lock);
+        assert!(is_gone(&cgroup) && !cgroup.exists());
+    }
 }

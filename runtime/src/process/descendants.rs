@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::{Pid, getpid};
 
-use super::descriptors;
+use crate::directory;
 use crate::host::read_short;
 use crate::sys::process;
 
@@ -84,7 +84,7 @@ pub(crate) fn of_this_process(spared: Option<Pid>) -> Vec<Pid> {
 /// All processes, each with its parent.
 fn all() -> Vec<(i32, i32)> {
     let mut all = Vec::new();
-    for pid in descriptors::numbers("/proc") {
+    for pid in directory::numbers(Path::new("/proc")) {
         let stat = read_short(Path::new(&format!("/proc/{pid}/stat"))).unwrap_or_default();
         all.extend(parent(&stat).map(|parent| (pid, parent)));
     }

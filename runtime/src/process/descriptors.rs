@@ -19,7 +19,7 @@ pub(crate) fn release() -> Result<(), Errno> {
         dup2_stdin(&null)?;
         dup2_stdout(&null)?;
     }
-    numbers("/proc/self/fd")
+    directory::numbers(Path::new("/proc/self/fd"))
         .into_iter()
         .filter(|&number| number > 2)
         .try_for_each(descriptor::close_inherited)
@@ -29,13 +29,4 @@ pub(crate) fn release() -> Result<(), Errno> {
 /// could take their places.
 pub(crate) fn close_as_caller() -> Result<(), Errno> {
     descriptor::closed_at_start().try_for_each(descriptor::close_inherited)
-}
-
-/// The names in `directory` that are numbers: in `/proc/self/fd` the open descriptors, and one that was open while this looked.
-pub(super) fn numbers(directory: &str) -> Vec<i32> {
-    let mut numbers = Vec::new();
-    for name in directory::names(Path::new(directory)).unwrap_or_default() {
-        numbers.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()));
-    }
-    numbers
 }

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use nix::errno::Errno;
@@ -9,6 +10,8 @@ use nix::sched::CloneFlags;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getpid, getppid};
+
+use crate::directory;
 
 /// Which side of a fork(2) this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,13 +74,26 @@ fn close_all_but(kept: RawFd) {
             continue;
         }
         // Before Linux 5.9, or a filter of that time.
-        // SAFETY: sysconf has no preconditions.
-        let limit = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
-        for number in first..=last.min(RawFd::try_from(limit).unwrap_or(RawFd::MAX)) {
-            // SAFETY: as above; what is not open gives EBADF.
+        return close_each_but(kept);
+    }
+}
+
+/// [`close_all_but`] by close(2).
+fn close_each_but(kept: RawFd) {
+    let close = |number| {
+        if number != kept {
+            // SAFETY: as for close_range; what is not open gives EBADF.
             unsafe { libc::close(number) };
         }
+    };
+    let open = directory::numbers(Path::new("/proc/self/fd"));
+    if !open.is_empty() {
+        return open.into_iter().for_each(close);
     }
+    // What was opened before the limit was lowered is missed, but nobody can say what that is.
+    // SAFETY: sysconf has no preconditions.
+    let limit = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
+    (0..RawFd::try_from(limit).unwrap_or(RawFd::MAX)).for_each(close);
 }
 
 /// clone(2) as a fork whose child begins in the new namespaces that `flags` names. The parent is told of its end by
