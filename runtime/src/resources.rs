@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
 use nix::unistd::Pid;
 
-use crate::cgroup::{CgroupError, Cgroups};
+use crate::cgroup::{CgroupError, Cgroups, Shortage};
 use crate::confine::status::Status;
 use crate::debug::Trace;
 use crate::options::{CpuMask, Options};
@@ -56,9 +56,9 @@ impl Resources {
         }
     }
 
-    /// Whether the kernel has killed processes for want of memory, where that is limited.
-    pub(crate) fn ran_out_of_memory(&self) -> bool {
-        self.cgroups.ran_out_of_memory()
+    /// Which memory was short, if the kernel has killed processes for want of it where that is limited.
+    pub(crate) fn shortage(&self) -> Option<Shortage> {
+        self.cgroups.shortage()
     }
 
     /// Moves this process there. Notes what does not limit it then, over what was noted before.

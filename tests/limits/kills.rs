@@ -8,9 +8,11 @@ use std::process::Child;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::cgroups::made_by;
+use support::host::Launcher;
 use support::processes::{self, Process, family};
+use support::requirement::skip;
 use support::status::field;
-use support::wait;
+use support::{Need, Place, wait};
 
 use crate::{SHELL, STAY, limited, pid, places, run, start, stay};
 
@@ -75,6 +77,39 @@ fn a_group_of_processes_that_is_killed_leaves_no_cgroup() {
     }
 }
 
+/// That a process has nothing open but a pipe.
+fn assert_has_a_pipe(place: Place, id: u32) {
+    let open = fs::read_dir(format!("/proc/{id}/fd")).expect("a process").flatten();
+    let open: Vec<_> = open
+        .map(|entry| fs::read_link(entry.path()).expect("a descriptor"))
+        .collect();
+    assert!(
+        open.len() == 1 && open[0].to_string_lossy().starts_with("pipe:"),
+        "{place}: {open:?}"
+    );
+}
+
+#[test]
+fn it_keeps_nothing_open_where_the_kernel_cannot_close_ranges() {
+    if skip(&[Need::Tool("bash"), Need::Tool("musl-gcc")]) {
+        return;
+    }
+    for place in limited() {
+        let bundle = SHELL.get();
+        let launcher = Launcher::new(bundle.scratch());
+        let launcher = launcher.path().to_str().expect("a path");
+        // What was opened before the limit is above it.
+        let line = "exec 200</dev/null; ulimit -Sn 100; exec \"$@\"";
+        let prefix = ["bash", "-c", line, "bash", launcher, "deny=close_range:ENOSYS"];
+        let mut command = bundle.start_behind(place, &prefix);
+        command.args(LIMITS).args(["--", "-c", STAY]);
+        let mut child = stay(command);
+        assert_has_a_pipe(place, find(&child, REMOVER).id);
+        kill(pid(&child), Signal::SIGTERM).expect("a process");
+        let _status = child.wait().expect("an end");
+    }
+}
+
 #[test]
 fn who_waits_for_that_has_nothing_of_the_callers() {
     for place in limited() {
@@ -82,16 +117,7 @@ fn who_waits_for_that_has_nothing_of_the_callers() {
         let mut child = stay(start(&bundle, place, &LIMITS, STAY));
         let remover = find(&child, REMOVER).id;
         let about = |file: &str| fs::read_to_string(format!("/proc/{remover}/{file}")).expect("a process");
-        let open = fs::read_dir(format!("/proc/{remover}/fd"))
-            .expect("a process")
-            .flatten();
-        let open: Vec<_> = open
-            .map(|entry| fs::read_link(entry.path()).expect("a descriptor"))
-            .collect();
-        assert!(
-            open.len() == 1 && open[0].to_string_lossy().starts_with("pipe:"),
-            "{place}: {open:?}"
-        );
+        assert_has_a_pipe(place, remover);
         let cwd = fs::read_link(format!("/proc/{remover}/cwd")).expect("a process");
         assert_eq!(cwd, Path::new("/"), "{place}");
         // Behind the name: state, parent, group, session, terminal.
@@ -109,7 +135,7 @@ fn who_waits_for_that_has_nothing_of_the_callers() {
         let _status = child.wait().expect("an end");
         assert!(Process::find(remover).is_none(), "{place}: the monitor reaps it");
     }
-    for place in places(&[support::Place::RootUnpack, support::Place::UserUnpack]) {
+    for place in places(&[Place::RootUnpack, Place::UserUnpack]) {
         let bundle = SHELL.get();
         let mut child = stay(start(&bundle, place, &["--polecat-hostname=box"], STAY));
         let names: Vec<String> = family(child.id()).into_iter().map(Process::name).collect();

@@ -1,7 +1,7 @@
 //! Memory that cannot be had: what ends, and what is said of it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
 use support::cgroups::of_process;
@@ -15,16 +15,60 @@ use crate::{SHELL, limited, places, run};
 const GREEDY: &str = "exec busybox dd if=/dev/zero of=/dev/null bs=90M count=1";
 
 /// What is said where processes were killed; nothing where the kernel counts none.
-fn said(option: &str) -> String {
+fn said(hint: &str) -> String {
     let own = of_process("self", "memory").unwrap_or_default();
     let counts = |file: &str| fs::read_to_string(own.join(file)).is_ok_and(|text| text.contains("oom_kill "));
     // The root of version 2 has no such file, and every kernel that has version 2 counts.
     let first_counts = !own.join("memory.oom_control").exists() || counts("memory.oom_control");
     match first_counts {
         true => {
-            format!("polecat: out of memory: the kernel has killed processes of the program (try: a larger {option})\n")
+            format!("polecat: out of memory: the kernel has killed processes of the program (try: {hint})\n")
         }
         false => String::new(),
+    }
+}
+
+/// A cgroup of this process's children, below its own, with a limit. Gone at the end.
+struct Enclosing(PathBuf);
+
+impl Enclosing {
+    fn new(bytes: u64) -> Self {
+        let own = of_process("self", "memory").expect("a cgroup");
+        let path = own.join(format!("polecat-test-enclosing-{}", std::process::id()));
+        fs::create_dir(&path).expect("a cgroup");
+        let enclosing = Self(path);
+        let file = ["memory.max", "memory.limit_in_bytes"].map(|name| enclosing.0.join(name));
+        let file = file.iter().find(|file| file.exists()).expect("a limit");
+        fs::write(file, bytes.to_string()).expect("a limit");
+        enclosing
+    }
+
+    /// What puts a shell into it, and what follows in its place.
+    fn entered(&self) -> [String; 4] {
+        let line = format!("echo $$ >{}/cgroup.procs && exec \"$@\"", self.0.display());
+        ["sh", "-c", &line, "sh"].map(str::to_owned)
+    }
+}
+
+impl Drop for Enclosing {
+    fn drop(&mut self) {
+        fs::remove_dir(&self.0).expect("an empty cgroup");
+    }
+}
+
+#[test]
+fn a_limit_that_was_not_asked_for_is_not_to_be_raised_by_the_option() {
+    for place in limited() {
+        let bundle = SHELL.get();
+        let enclosing = Enclosing::new(32 << 20);
+        let prefix = enclosing.entered();
+        let prefix: Vec<&str> = prefix.iter().map(String::as_str).collect();
+        // In version 2 the stricter limit is carried over, in version 1 it goes on to be that of the cgroup above.
+        let mut command = bundle.start_behind(place, &prefix);
+        let ended = exec::run(command.args(["--polecat-memory=512M", "--", "-c", GREEDY]));
+        assert_eq!(ended.signal(), Some(Signal::SIGKILL), "{place}: {ended}");
+        let told = said("raise the limit of what encloses it, a cgroup or the machine");
+        assert_eq!(ended.err(), told, "{place}: {ended}");
     }
 }
 
@@ -34,7 +78,7 @@ fn memory_beyond_the_limit_kills() {
         let bundle = SHELL.get();
         let ended = run(&bundle, place, &["--polecat-memory=32M"], GREEDY);
         assert_eq!(ended.signal(), Some(Signal::SIGKILL), "{place}: {ended}");
-        assert_eq!(ended.err(), said("--polecat-memory"), "{place}: {ended}");
+        assert_eq!(ended.err(), said("a larger --polecat-memory"), "{place}: {ended}");
         for line in [GREEDY, "kill -9 $$"] {
             let ended = run(&bundle, place, &["--polecat-memory=512M"], line);
             assert_eq!(ended.code() == Some(0), line == GREEDY, "{place}: {ended}");
@@ -45,7 +89,10 @@ fn memory_beyond_the_limit_kills() {
         let ended = run(&bundle, place, &["--polecat-memory", "32M"], &line);
         assert_eq!(ended.code(), Some(0), "{place}: {ended}");
         assert!(ended.out().ends_with("137\n"), "{place}: {ended}");
-        assert!(ended.err().ends_with(&said("--polecat-memory")), "{place}: {ended}");
+        assert!(
+            ended.err().ends_with(&said("a larger --polecat-memory")),
+            "{place}: {ended}"
+        );
     }
 }
 
@@ -60,7 +107,7 @@ fn the_option_is_called_as_the_caller_calls_it() {
     let line = ["sh", "-c", GREEDY].map(Path::new);
     let ended = Polecat::new(&scratch).run(words.into_iter().chain([root.as_path()]).chain(line));
     assert_eq!(ended.signal(), Some(Signal::SIGKILL), "{ended}");
-    assert_eq!(ended.err(), said("--memory"), "{ended}");
+    assert_eq!(ended.err(), said("a larger --memory"), "{ended}");
 }
 
 #[test]

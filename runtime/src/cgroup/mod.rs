@@ -24,6 +24,8 @@ mod leaf;
 mod remover;
 mod setting;
 
+use events::Counts;
+pub(crate) use events::Shortage;
 use hierarchy::Hierarchy;
 use leaf::Leaf;
 use remover::Remover;
@@ -33,6 +35,8 @@ use remover::Remover;
 pub(crate) struct Cgroups {
     /// Each with its controllers.
     leaves: Vec<(Leaf, Vec<&'static str>)>,
+    /// Bytes that were asked for, and that were set.
+    memory: [Option<u64>; 2],
     /// Behind the leaves: it goes after them.
     remover: Option<Remover>,
     hierarchies: Vec<Hierarchy>,
@@ -59,7 +63,7 @@ impl Cgroups {
         let hierarchies = hierarchy::hierarchies(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
         let controllers = setting::controllers(limits);
         if limits.any() && !hierarchies.is_empty() {
-            cgroups.remover = Some(Remover::start().map_err(CgroupError::Remover)?);
+            cgroups.remover = remover_of(Remover::start(), limits, trace)?;
         }
         for (at, hierarchy) in hierarchies.iter().enumerate() {
             let mut wanted = Vec::new();
@@ -122,6 +126,9 @@ impl Cgroups {
                     for controller in &usable {
                         self.degrees.push((layer(controller), leaf.degree(controller)));
                     }
+                    if usable.contains(&"memory") {
+                        self.memory = [limits.memory, taken.memory];
+                    }
                     held.clone_from(&usable);
                     self.leaves.push((leaf, usable));
                     break;
@@ -158,12 +165,14 @@ impl Cgroups {
         Ok(())
     }
 
-    /// Whether the kernel has killed processes in them for want of memory.
-    pub(crate) fn ran_out_of_memory(&self) -> bool {
-        let limited = |(leaf, controllers): &(Leaf, Vec<&str>)| {
-            controllers.contains(&"memory") && events::ran_out_of_memory(leaf.directory())
-        };
-        self.leaves.iter().any(limited)
+    /// Which memory was short, if the kernel has killed processes in them for want of it.
+    pub(crate) fn shortage(&self) -> Option<Shortage> {
+        let [asked, set] = self.memory;
+        let limited = self
+            .leaves
+            .iter()
+            .find(|(_, controllers)| controllers.contains(&"memory"));
+        limited.and_then(|(leaf, _)| events::shortage(asked, set, Counts::read(leaf.directory())))
     }
 
     /// Moves this process into them. Notes what does not limit it then after all.
@@ -199,6 +208,18 @@ impl Cgroups {
             }
         }
         binds
+    }
+}
+
+/// The remover that was `started`. Where limits are optional it is done without: what it would remove, the next start sweeps.
+fn remover_of<R>(started: Result<R, Errno>, limits: Limits, trace: Trace) -> Result<Option<R>, CgroupError> {
+    match started.map_err(CgroupError::Remover) {
+        Ok(remover) => Ok(Some(remover)),
+        Err(error) if limits.optional => {
+            trace.say(format_args!("{error}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -154,3 +154,19 @@ fn a_cgroup_that_cannot_be_entered_stops_the_start_unless_limits_are_optional() 
         assert_eq!(status.degree(Layer::Memory).name(), told);
     }
 }
+
+#[test]
+fn without_who_takes_cgroups_away_it_starts_only_if_limits_are_optional() {
+    for (optional, started, expected) in [
+        (true, Ok(7), Ok(Some(7))),
+        (false, Ok(7), Ok(Some(7))),
+        (true, Err(Errno::EAGAIN), Ok(None)),
+        (false, Err(Errno::EAGAIN), Err(CgroupError::Remover(Errno::EAGAIN))),
+    ] {
+        let limits = Limits {
+            optional,
+            ..Limits::default()
+        };
+        assert_eq!(remover_of(started, limits, Trace::default()), expected, "{optional}");
+    }
+}

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use nix::sched::{CloneFlags, unshare};
 
 use super::{Planned, Rooted, StageError};
+use crate::cgroup::Shortage;
 use crate::confine::status::{Degree, Layer, Status};
 use crate::error::Error;
 use crate::ladder::Rung;
@@ -37,15 +38,19 @@ impl Planned {
         self.resources.disown();
     }
 
-    /// Says on stderr if the limit of memory has killed, which a status alone does not tell from other ends.
+    /// Says on stderr if want of memory has killed, which a status alone does not tell from other ends.
     pub(crate) fn tell_of_memory(&self) {
-        if !self.resources.ran_out_of_memory() {
-            return;
-        }
         let prefix = self.job.source.prefix();
-        let text = format!(
-            "polecat: out of memory: the kernel has killed processes of the program (try: a larger {prefix}memory)\n"
-        );
+        let (hint, option) = match self.resources.shortage() {
+            None => return,
+            Some(Shortage::OwnLimit) => ("a larger ", [prefix, "memory"].concat()),
+            Some(Shortage::Enclosing) => (
+                "raise the limit of what encloses it, a cgroup or the machine",
+                String::new(),
+            ),
+        };
+        let text =
+            format!("polecat: out of memory: the kernel has killed processes of the program (try: {hint}{option})\n");
         match io::stderr().write_all(text.as_bytes()) {
             // Who has closed stderr does not want to read it.
             Ok(()) | Err(_) => {}
