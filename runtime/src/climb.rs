@@ -14,6 +14,7 @@ use crate::image::kernel_loop::Attached;
 use crate::image::{CheckError, OwnerMap, VerifiedImage, fuse, kernel_loop, unpack};
 use crate::job::Source;
 use crate::ladder::Rung;
+use crate::name_services;
 use crate::persist::Upper;
 use crate::process::control_socket::{InitEnd, Received};
 use crate::process::message::{FromInit, ToInit};
@@ -184,7 +185,12 @@ impl Climber<'_> {
     }
 
     fn plan(&self, root: &Path) -> Result<Plan, RungError> {
-        let mut survey = Survey::take(root, plan::questions(self.inputs))?;
+        let questions = plan::questions(self.inputs);
+        let asks_services = questions.nsswitch;
+        let mut survey = Survey::take(root, questions)?;
+        if asks_services {
+            survey.modules = name_services::provided(root);
+        }
         if let Source::Directory(_) = self.source {
             survey.forgive_the_hosts_own(root, Path::new(HOST));
         }

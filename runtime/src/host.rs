@@ -92,7 +92,7 @@ impl Facts {
             self.offer.files.append(&mut copied(&["/etc/machine-id"]));
         }
         if contract.origin(Item::NsSwitch) != Origin::Bundled {
-            self.offer.services = read_short(Path::new(NSSWITCH)).ok();
+            self.offer.nsswitch = read_short(Path::new(NSSWITCH)).ok();
         }
         let certificates = contract.origin(Item::Certificates);
         if certificates == Origin::Host || (certificates == Origin::Merged && speaks_tls) {

@@ -57,6 +57,7 @@ mod climb;
 mod directory;
 mod hosts_root;
 mod job;
+mod name_services;
 mod persist;
 mod prepare;
 mod resources;

@@ -137,7 +137,7 @@ pub struct Offer {
     /// Files of `/etc` that are copied as they are.
     pub files: Vec<(&'static str, Vec<u8>)>,
     /// Its `/etc/nsswitch.conf`.
-    pub services: Option<Vec<u8>>,
+    pub nsswitch: Option<Vec<u8>>,
     /// Whom it trusts.
     pub certificates: Certificates,
     /// Name of the terminal, and its description.
@@ -149,7 +149,7 @@ pub struct Offer {
 /// Asks what [`arrange`] wants to know of the image, `/etc` besides.
 pub fn ask(contract: &Contract, offer: &Offer, questions: &mut Questions) {
     certificates::ask(contract, &offer.certificates, questions);
-    questions.services = offer.services.is_some() && contract.origin(Item::NsSwitch) == Merged;
+    questions.nsswitch = offer.nsswitch.is_some() && contract.origin(Item::NsSwitch) == Merged;
     if let Some((name, _)) = &offer.terminal {
         for path in descriptions(name) {
             // What is to be replaced must lie in a directory.
@@ -176,9 +176,9 @@ pub fn arrange(contract: &Contract, offer: &Offer, survey: &Survey, layer: &mut 
         for (path, contents) in &offer.files {
             layer.push(file(path.into(), contents));
         }
-        if let Some(services) = &offer.services {
+        if let Some(hosts) = &offer.nsswitch {
             let own = survey.nsswitch.as_deref().unwrap_or_default();
-            let usable = services::usable(services, own, &survey.services);
+            let usable = services::usable(hosts, own, &survey.modules);
             layer.push(file(NSSWITCH.into(), &usable));
         }
     }

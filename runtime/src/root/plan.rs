@@ -108,7 +108,7 @@ pub fn questions(inputs: Inputs<'_>) -> Questions {
         contents: binds::questions(inputs.host, inputs.shares),
         targets: inputs.binds.iter().map(|bind| bind.path.clone()).collect(),
         names,
-        services: false,
+        nsswitch: false,
     };
     if inputs.names {
         contract::ask(inputs.contract, &inputs.host.offer, &mut questions);

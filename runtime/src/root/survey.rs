@@ -12,8 +12,6 @@ use nix::errno::Errno;
 use super::contract::NSSWITCH;
 use crate::host;
 
-mod modules;
-
 /// What is at a path of the image. Links are not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -40,8 +38,8 @@ pub struct Questions {
     pub targets: Vec<PathBuf>,
     /// What is in `/etc/passwd` and `/etc/group`?
     pub names: bool,
-    /// What is in `/etc/nsswitch.conf`, behind all links, and which services does the image have modules for?
-    pub services: bool,
+    /// What is in `/etc/nsswitch.conf`, behind all links? [`Survey::modules`] is wanted, too.
+    pub nsswitch: bool,
 }
 
 /// Answers about one image.
@@ -57,8 +55,8 @@ pub struct Survey {
     pub group: Option<Vec<u8>>,
     /// `/etc/nsswitch.conf`, likewise.
     pub nsswitch: Option<Vec<u8>>,
-    /// Services that there is a module for.
-    pub services: Vec<Vec<u8>>,
+    /// Services that there is a module for, `libnss_SERVICE.so.2`: whoever knows where loaders look adds them.
+    pub modules: Vec<Vec<u8>>,
 }
 
 impl Survey {
@@ -105,11 +103,10 @@ impl Survey {
             passwd,
             group,
             nsswitch: None,
-            services: Vec::new(),
+            modules: Vec::new(),
         };
-        if questions.services {
+        if questions.nsswitch {
             survey.nsswitch = read_file(&inside(root, &resolve(root, Path::new(NSSWITCH))?))?;
-            survey.services = modules::provided(root);
         }
         Ok(survey)
     }

@@ -116,7 +116,7 @@ fn a_terminal_is_described_where_the_image_cannot() {
 #[test]
 fn services_are_the_hosts_as_far_as_the_image_has_them() {
     let offer = Offer {
-        services: Some(b"passwd: files sss\nhosts: nis dns\n".to_vec()),
+        nsswitch: Some(b"passwd: files sss\nhosts: nis dns\n".to_vec()),
         ..Offer::default()
     };
     let known: [&[&str]; 2] = [&[], &["nis"]];
@@ -138,10 +138,10 @@ fn services_are_the_hosts_as_far_as_the_image_has_them() {
         let contract = chosen(&[word]);
         let mut questions = Questions::default();
         ask(&contract, &offer, &mut questions);
-        assert_eq!(questions.services, asked, "{word}");
+        assert_eq!(questions.nsswitch, asked, "{word}");
         let survey = Survey {
             nsswitch: asked.then(|| b"rpc: db\n".to_vec()),
-            services: modules.iter().map(|name| name.as_bytes().to_vec()).collect(),
+            modules: modules.iter().map(|name| name.as_bytes().to_vec()).collect(),
             ..surveyed(&contract, &offer, &[])
         };
         let expected = file(NSSWITCH.into(), expected.as_bytes());

@@ -7,9 +7,10 @@ use std::path::Path;
 use crate::directory;
 use crate::hosts_root::launch::ImageTree;
 
-/// The services that the image has a module for.
-pub(super) fn provided(root: &Path) -> Vec<Vec<u8>> {
-    // Where Debian has it; what others have is asked for in any case.
+/// The services that the image below `root` has a module for.
+pub(crate) fn provided(root: &Path) -> Vec<Vec<u8>> {
+    // It stands for the loaders of all programs of the image, of which nothing counts here but the directory: Debian's is one that is
+    // not looked into in any case.
     let loader = Path::new("/lib").join([ARCH, "-linux-gnu/ld.so"].concat());
     let mut provided = Vec::new();
     for directory in ImageTree(root).library_directories(&loader, &loader) {
@@ -59,17 +60,16 @@ mod tests {
         fs::write(root.join("real/nsswitch.conf"), "passwd: nis\n").unwrap();
         symlink("/real/nsswitch.conf", root.join("etc/nsswitch.conf")).unwrap();
         let found = || {
-            let services = true;
+            let nsswitch = true;
             let survey = Survey::take(
                 root,
                 Questions {
-                    services,
+                    nsswitch,
                     ..Questions::default()
                 },
             )
             .unwrap();
-            let mut names: Vec<_> = survey
-                .services
+            let mut names: Vec<_> = provided(root)
                 .iter()
                 .map(|name| String::from_utf8_lossy(name).into_owned())
                 .collect();
