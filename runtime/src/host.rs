@@ -1,7 +1,6 @@
 //! Facts about the caller and the machine: asked once, before anything is changed. Decides nothing.
 
 use std::env;
-use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -17,15 +16,19 @@ use nix::sys::stat;
 use nix::sys::sysinfo::sysinfo;
 use nix::unistd::{self, Pid};
 
-use crate::directory;
-use crate::root::contract::certificates::{DIRECTORIES, FILES, is_hash};
+use crate::debug::Trace;
+use crate::root::contract::certificates::{DIRECTORIES, FILES};
 use crate::root::contract::{Contract, Item, LOCALE, NSSWITCH, Offer, Origin, TERMINFO};
 use crate::root::identity::{self, Account};
 use crate::sys::auxv;
 use crate::userns;
 
-/// Files that are copied from the host are configuration; a longer one is none.
-pub(crate) const LONGEST_FILE: u64 = 1 << 20;
+/// Files that are copied from the host are configuration; a longer one is none. Bytes.
+pub const LONGEST_FILE: u64 = 1 << 20;
+
+mod trusted;
+
+use trusted::trusted;
 
 /// Longest name of a terminal that is looked up, in bytes.
 const LONGEST_TERMINAL: usize = 64;
@@ -73,8 +76,12 @@ impl Facts {
         self.privileged && self.all_ids
     }
 
-    /// Leaves out what `contract` has the image keep, and asks for what it has the host give. `speaks_tls`: the image may have a library for it.
-    pub(crate) fn offer(&mut self, contract: &Contract, speaks_tls: bool) {
+    /// Leaves out what `contract` has the image keep, and asks for what it has the host give. `speaks_tls`: the image may have a
+    /// library for it.
+    ///
+    /// # Errors
+    /// [`HostError::Certificates`], where the image's are not to count.
+    pub(crate) fn offer(&mut self, contract: &Contract, speaks_tls: bool, trace: Trace) -> Result<(), HostError> {
         let of_host = |item| contract.origin(item) == Origin::Host;
         for (item, name) in [
             (Item::ResolvConf, "/etc/resolv.conf"),
@@ -96,11 +103,7 @@ impl Facts {
         }
         let certificates = contract.origin(Item::Certificates);
         if certificates == Origin::Host || (certificates == Origin::Merged && speaks_tls) {
-            let file = FILES.iter().find_map(|path| regular(Path::new(path)));
-            if certificates == Origin::Host || file.is_none() {
-                self.offer.certificates.hashed = hashed();
-            }
-            self.offer.certificates.file = file;
+            self.offer.certificates = trusted(&FILES, &DIRECTORIES, certificates == Origin::Host, trace)?;
         }
         // Whoever has no terminal draws on none, unless he says so.
         let draws = self.terminal.is_some() && contract.origin(Item::TermInfo) == Origin::Merged;
@@ -110,6 +113,7 @@ impl Facts {
         if of_host(Item::Locale) {
             self.offer.locale = fs::canonicalize(LOCALE).ok();
         }
+        Ok(())
     }
 
     /// Asks the host.
@@ -183,13 +187,6 @@ fn shared(path: &Path) -> Option<Shared> {
     })
 }
 
-/// Where the file behind `path` really is.
-fn regular(path: &Path) -> Option<PathBuf> {
-    let real = fs::canonicalize(path).ok()?;
-    let known = fs::metadata(&real).ok()?;
-    (known.is_file() && known.len() > 0).then_some(real)
-}
-
 /// Those of `paths` that are there, and what is in them.
 fn copied(paths: &[&'static str]) -> Vec<(&'static str, Vec<u8>)> {
     let mut files = Vec::new();
@@ -199,24 +196,6 @@ fn copied(paths: &[&'static str]) -> Vec<(&'static str, Vec<u8>)> {
         }
     }
     files
-}
-
-/// The certificates in the first directory that has any.
-fn hashed() -> Vec<(OsString, Vec<u8>)> {
-    let mut found = Vec::new();
-    for directory in DIRECTORIES {
-        for name in directory::names(Path::new(directory)).unwrap_or_default() {
-            if is_hash(name.as_bytes())
-                && let Ok(contents) = read_short(&Path::new(directory).join(&name))
-            {
-                found.push((name, contents));
-            }
-        }
-        if !found.is_empty() {
-            break;
-        }
-    }
-    found
 }
 
 /// `$TERM` and its description. Some systems name the directory by the number of the first letter.
@@ -301,6 +280,13 @@ pub enum HostError {
         /// What the caps crate says of it.
         text: String,
     },
+    /// A certificate of the host, or a place for them, cannot be read, and the image's are not to be trusted.
+    Certificates {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        errno: Errno,
+    },
     /// sysinfo(2) failed.
     Memory {
         /// Why.
@@ -314,6 +300,7 @@ impl HostError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::MoreRights => Some("remove the set-user-id and set-group-id bits and the file's capabilities".into()),
+            Self::Certificates { .. } => Some("ca=merged or ca=bundled, which trust whom the image trusts".into()),
             Self::Capabilities { .. } | Self::Memory { .. } => None,
         }
     }
@@ -324,6 +311,9 @@ impl fmt::Display for HostError {
         match self {
             Self::MoreRights => f.write_str("started with more rights than the caller has: refused"),
             Self::Capabilities { text } => write!(f, "read own capabilities: {text}"),
+            Self::Certificates { path, errno } => {
+                write!(f, "read the host's certificates: {}: {}", path.display(), errno.desc())
+            }
             Self::Memory { errno } => write!(f, "read the size of the memory: {}", errno.desc()),
         }
     }

@@ -86,7 +86,7 @@ impl Planned {
         if job.names {
             // What is so small has no library for TLS, and no use for certificates, which cost its start a tenth.
             let speaks_tls = image.is_none_or(|size| size.stored > ladder::SMALL);
-            host.offer(&options.host, speaks_tls);
+            host.offer(&options.host, speaks_tls, Trace::new(job.control.debug))?;
         }
         let asks = options.need_own_root();
         let chosen = ladder::choose(Situation {
