@@ -3,6 +3,7 @@
 mod entry_point;
 mod error;
 mod format;
+mod isolation;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -10,8 +11,6 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use bundle::manifest::Seccomp;
-use runtime::options::{FilterChoice, UserOption, split};
-use runtime::root::contract::{Item, Origin};
 
 use crate::closure::{Extent, Locales, Request};
 use crate::evidence::EvidenceKind;
@@ -21,6 +20,7 @@ use crate::rules::{RuleSet, RulesError};
 
 pub use error::OptionsError;
 pub use format::Format;
+use isolation::{Isolated, isolation};
 
 /// zstd level where none is given; mksquashfs's default, too. A bundle is made once and copied often: on a Debian tree of 283 MB level 15
 /// packs 6 % smaller than 9 at seven times its cost (36 seconds of one core); 19 saves 1 % more and costs another two and a half times.
@@ -375,36 +375,6 @@ fn workdir(path: &str) -> Result<String, OptionsError> {
 
 fn check_pattern(pattern: &str) -> Result<(), OptionsError> {
     Pattern::new(pattern).map(drop).map_err(OptionsError::Pattern)
-}
-
-/// What the words of isolation come to.
-struct Isolated {
-    /// As they are fixed in the manifest.
-    words: Vec<String>,
-    /// A profile of system calls stands beside them: here is its file.
-    seccomp_file: Option<PathBuf>,
-    /// As whom the program runs, where the image says who that is.
-    user: Option<UserOption>,
-}
-
-/// Checks the words as a start would read them.
-fn isolation(words: &[OsString]) -> Result<Isolated, OptionsError> {
-    let options = runtime::options::Options::read(words).map_err(OptionsError::Isolation)?;
-    let profile = match options.seccomp {
-        Some(FilterChoice::File(path)) => Some(path),
-        Some(FilterChoice::Default | FilterChoice::Off) | None => None,
-    };
-    let is_replaced = |word: &OsString| profile.is_some() && split(word).0 == "seccomp";
-    let words = words.iter().filter(|word| !is_replaced(word));
-    let words = words
-        .map(|word| utf8("an option of isolation", word))
-        .collect::<Result<_, _>>()?;
-    let is_of_host = options.host.origin(Item::Passwd) == Origin::Host;
-    Ok(Isolated {
-        words,
-        seccomp_file: profile,
-        user: options.user.filter(|_| !is_of_host),
-    })
 }
 
 #[cfg(test)]
