@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use runtime::host::LONGEST_FILE;
 use runtime::options::{Name, UserOption};
+use runtime::root::identity::entry;
 
 use super::command::{MAX_NEAR, near_distance};
 use super::error::ClosureError;
 use super::known;
 use crate::plan::{Entry, Node};
 use crate::rootfs::{RootPath, Rootfs, RootfsError};
-
-/// As much of the file as a start reads.
-const MAX_FILE: u64 = 1 << 20;
 
 /// That a start will find the names of `user` in the files of the plan.
 ///
@@ -25,7 +24,7 @@ pub(super) fn check(
     for (name, file) in [(Some(&user.user), "/etc/passwd"), (user.group.as_ref(), "/etc/group")] {
         let Some(Name::Named(name)) = name else { continue };
         let contents = contents(rootfs, entries, &known(file))?;
-        let there: Vec<&[u8]> = contents.split(|&byte| byte == b'\n').filter_map(name_of).collect();
+        let there = names(&contents);
         if !there.contains(&name.as_bytes()) {
             return Err(ClosureError::NoSuchName {
                 name: name.clone(),
@@ -40,18 +39,16 @@ pub(super) fn check(
 /// What a start reads: no link is followed to such a file.
 fn contents(rootfs: &Rootfs, entries: &BTreeMap<RootPath, Entry>, path: &RootPath) -> Result<Vec<u8>, RootfsError> {
     match entries.get(path).map(|entry| &entry.node) {
-        Some(Node::File { .. }) => rootfs.read_file(path, MAX_FILE),
+        Some(Node::File { .. }) => rootfs.read_file(path, LONGEST_FILE),
         Some(Node::Synthetic { contents }) => Ok(contents.clone()),
         _ => Ok(Vec::new()),
     }
 }
 
-/// The name in a line whose third field is a number.
-fn name_of(line: &[u8]) -> Option<&[u8]> {
-    let mut fields = line.split(|&byte| byte == b':');
-    let (name, id) = (fields.next()?, fields.nth(1)?);
-    std::str::from_utf8(id).ok()?.parse::<u32>().ok()?;
-    Some(name)
+/// The names that a start finds in such a file.
+fn names(contents: &[u8]) -> Vec<&[u8]> {
+    let lines = contents.split(|&byte| byte == b'\n');
+    lines.filter_map(|line| Some(entry(line)?.0)).collect()
 }
 
 /// The names that were most likely meant, the nearest first.
@@ -73,16 +70,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_lines() {
-        for (line, expected) in [
-            ("www-data:x:33:33:www:/var/www:/bin/sh", Some("www-data")),
-            ("adm:x:4:", Some("adm")),
-            ("ada:x:y:1::/:", None),
-            ("ada", None),
-            ("", None),
-        ] {
-            assert_eq!(name_of(line.as_bytes()), expected.map(str::as_bytes), "{line}");
-        }
+    fn names_that_a_start_finds() {
+        let passwd = "www-data:x:33:33:www:/var/www:/bin/sh\nadm:x:4:\nada:x:y:1::/:\nbob\n\n\
+                      :x:7:7::/:\n+nis:x:8:8::/:\na/b:x:9:9::/:\nlast:x:10:10::/:";
+        let expected: [&[u8]; 3] = [b"www-data", b"adm", b"last"];
+        assert_eq!(names(passwd.as_bytes()), expected);
     }
 
     #[test]

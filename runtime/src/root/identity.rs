@@ -32,15 +32,19 @@ pub(super) fn number(field: Option<&&[u8]>) -> Option<u32> {
     std::str::from_utf8(field?).ok()?.parse().ok()
 }
 
-/// The fields of the line about whom `is_it` says so. It has a name, and an id in the third field.
+/// The name and the id of a line: its first field, and its third.
+#[must_use]
+pub fn entry(line: &[u8]) -> Option<(&[u8], u32)> {
+    let fields = parts(line, b':');
+    let (name, id) = (fields.first().copied()?, number(fields.get(2))?);
+    is_name(name).then_some((name, id))
+}
+
+/// The fields of the first line about whose name and id `is_it` says so.
 pub(super) fn find<'a>(file: &'a [u8], is_it: &dyn Fn(&[u8], u32) -> bool) -> Option<Vec<&'a [u8]>> {
     for line in parts(file, b'\n') {
-        let fields = parts(line, b':');
-        if let (Some(name), Some(id)) = (fields.first(), number(fields.get(2)))
-            && is_name(name)
-            && is_it(name, id)
-        {
-            return Some(fields);
+        if entry(line).is_some_and(|(name, id)| is_it(name, id)) {
+            return Some(parts(line, b':'));
         }
     }
     None
