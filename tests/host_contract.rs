@@ -4,6 +4,8 @@
 
 #[path = "host_contract/certificates.rs"]
 mod certificates;
+#[path = "host_contract/unreadable.rs"]
+mod unreadable;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

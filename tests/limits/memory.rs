@@ -1,7 +1,7 @@
 //! Memory that cannot be had: what ends, and what is said of it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::sys::signal::Signal;
 use support::cgroups::of_process;
@@ -25,50 +25,6 @@ fn said(hint: &str) -> String {
             format!("polecat: out of memory: the kernel has killed processes of the program (try: {hint})\n")
         }
         false => String::new(),
-    }
-}
-
-/// A cgroup of this process's children, below its own, with a limit. Gone at the end.
-struct Enclosing(PathBuf);
-
-impl Enclosing {
-    fn new(bytes: u64) -> Self {
-        let own = of_process("self", "memory").expect("a cgroup");
-        let path = own.join(format!("polecat-test-enclosing-{}", std::process::id()));
-        fs::create_dir(&path).expect("a cgroup");
-        let enclosing = Self(path);
-        let file = ["memory.max", "memory.limit_in_bytes"].map(|name| enclosing.0.join(name));
-        let file = file.iter().find(|file| file.exists()).expect("a limit");
-        fs::write(file, bytes.to_string()).expect("a limit");
-        enclosing
-    }
-
-    /// What puts a shell into it, and what follows in its place.
-    fn entered(&self) -> [String; 4] {
-        let line = format!("echo $$ >{}/cgroup.procs && exec \"$@\"", self.0.display());
-        ["sh", "-c", &line, "sh"].map(str::to_owned)
-    }
-}
-
-impl Drop for Enclosing {
-    fn drop(&mut self) {
-        fs::remove_dir(&self.0).expect("an empty cgroup");
-    }
-}
-
-#[test]
-fn a_limit_that_was_not_asked_for_is_not_to_be_raised_by_the_option() {
-    for place in limited() {
-        let bundle = SHELL.get();
-        let enclosing = Enclosing::new(32 << 20);
-        let prefix = enclosing.entered();
-        let prefix: Vec<&str> = prefix.iter().map(String::as_str).collect();
-        // In version 2 the stricter limit is carried over, in version 1 it goes on to be that of the cgroup above.
-        let mut command = bundle.start_behind(place, &prefix);
-        let ended = exec::run(command.args(["--polecat-memory=512M", "--", "-c", GREEDY]));
-        assert_eq!(ended.signal(), Some(Signal::SIGKILL), "{place}: {ended}");
-        let told = said("raise the limit of what encloses it, a cgroup or the machine");
-        assert_eq!(ended.err(), told, "{place}: {ended}");
     }
 }
 

@@ -19,25 +19,22 @@ pub(crate) enum Shortage {
 pub(super) struct Counts {
     /// Processes of it were killed: for its limit, one above, or the machine.
     kills: bool,
-    /// Its own limit was never reached.
+    /// Its own limit was never reached. Version 1 does not say so.
     within: bool,
 }
 
 impl Counts {
     /// Of the cgroup at `path`, of version 2 or 1.
     pub(super) fn read(path: &Path) -> Self {
-        let read = |file: &str| fs::read(path.join(file)).unwrap_or_default();
-        let events = [read("memory.events"), read("memory.oom_control")].concat();
-        let failures = [read("memory.failcnt"), read("memory.memsw.failcnt")].concat();
-        Self::parse(&events, &failures)
+        let files = ["memory.events", "memory.oom_control"].map(|file| fs::read(path.join(file)).unwrap_or_default());
+        Self::parse(&files.concat())
     }
 
-    /// The count of kills is in version 1 since Linux 4.13. How often a limit was reached is in files of its own there: a number each.
-    fn parse(events: &[u8], failures: &[u8]) -> Self {
-        let none_failed = !failures.is_empty() && failures.iter().all(|byte| b"0\n".contains(byte));
+    /// The count of kills is in version 1 since Linux 4.13.
+    fn parse(text: &[u8]) -> Self {
         Self {
-            kills: contains(events, "oom_kill ") && !contains(events, "oom_kill 0"),
-            within: contains(events, "\noom 0\n") || none_failed,
+            kills: contains(text, "oom_kill ") && !contains(text, "oom_kill 0"),
+            within: contains(text, "\noom 0\n"),
         }
     }
 }
@@ -57,24 +54,19 @@ mod tests {
 
     #[test]
     fn kills_count_and_whose_limit_it_was() {
-        for (events, failures, kills, within) in [
-            ("low 0\nhigh 0\nmax 31\noom 2\noom_kill 3\n", "", true, false),
-            ("low 0\nhigh 0\nmax 31\noom 2\noom_kill 0\n", "", false, false),
+        for (text, kills, within) in [
+            ("low 0\nhigh 0\nmax 31\noom 2\noom_kill 3\n", true, false),
+            ("low 0\nhigh 0\nmax 31\noom 2\noom_kill 0\n", false, false),
             // Killed for what others took.
-            ("low 0\nhigh 0\nmax 0\noom 0\noom_kill 1\n", "", true, true),
-            ("low 0\nhigh 0\nmax 0\noom 10\noom_kill 10\n", "", true, false),
-            ("oom_kill_disable 0\nunder_oom 0\noom_kill 10\n", "7\n", true, false),
-            ("oom_kill_disable 0\nunder_oom 0\noom_kill 10\n", "0\n", true, true),
-            // Memory together with swap space was short.
-            ("oom_kill_disable 0\nunder_oom 0\noom_kill 10\n", "0\n20\n", true, false),
-            ("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n", "0\n0\n", true, true),
-            ("oom_kill_disable 1\nunder_oom 1\noom_kill 0\n", "10\n", false, false),
+            ("low 0\nhigh 0\nmax 0\noom 0\noom_kill 1\n", true, true),
+            ("low 0\nhigh 0\nmax 0\noom 10\noom_kill 10\n", true, false),
+            ("oom_kill_disable 0\nunder_oom 0\noom_kill 10\n", true, false),
+            ("oom_kill_disable 1\nunder_oom 1\noom_kill 0\n", false, false),
             // Before Linux 4.13.
-            ("oom_kill_disable 1\nunder_oom 0\n", "1\n", false, false),
-            ("", "", false, false),
+            ("oom_kill_disable 1\nunder_oom 0\n", false, false),
+            ("", false, false),
         ] {
-            let counts = Counts::parse(events.as_bytes(), failures.as_bytes());
-            assert_eq!(counts, Counts { kills, within }, "{events} {failures}");
+            assert_eq!(Counts::parse(text.as_bytes()), Counts { kills, within }, "{text}");
         }
     }
 
