@@ -223,7 +223,12 @@ fn bind(source: &Path, path: &Path, kind: BindKind) -> Op {
 /// Whether what is there is in a directory without links on the way, so that it can be replaced.
 fn is_plain(path: &Path, survey: &Survey) -> bool {
     let parent = path.parent().map(|parent| survey.standing(parent));
-    parent == Some(Standing::Directory)
+    parent.is_some_and(is_directory)
+}
+
+/// Whether it is a directory of the image's. Of those that the caller shares, as a working directory, it is asked what is in them, too.
+fn is_directory(standing: Standing) -> bool {
+    matches!(standing, Standing::Directory | Standing::Full)
 }
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ fn covered(survey: &Survey) -> Vec<PathBuf> {
     for (at, name) in DIRECTORIES.into_iter().enumerate() {
         let (path, standing) = behind(name, survey);
         let is_made = standing == Standing::Missing && at == 0;
-        if (is_made || standing == Standing::Directory) && !is_in(&path, &covered) {
+        if (is_made || super::is_directory(standing)) && !is_in(&path, &covered) {
             covered.push(path);
         }
     }
