@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use caps::{CapSet, Capability};
@@ -17,6 +17,7 @@ use nix::sys::sysinfo::sysinfo;
 use nix::unistd::{self, Pid};
 
 use crate::debug::Trace;
+use crate::error::errno;
 use crate::root::contract::certificates::{DIRECTORIES, FILES};
 use crate::root::contract::{Contract, Item, LOCALE, NSSWITCH, Offer, Origin, TERMINFO};
 use crate::root::identity::{self, Account};
@@ -222,6 +223,27 @@ pub(crate) fn read_short(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
     read_up_to(file, length)
+}
+
+/// What is in the regular file behind `path`, which is opened with these flags of open(2); none where something else is there, and nobody
+/// waits for who opens the other end of a pipe. `EFBIG`: it is longer than a configuration file should be.
+#[inline(never)]
+pub(crate) fn read_regular(path: &Path, flags: i32) -> Result<Option<Vec<u8>>, Errno> {
+    let opened = File::options()
+        .read(true)
+        .custom_flags(flags | libc::O_NONBLOCK)
+        .open(path);
+    let file = match opened.map_err(|error| errno(&error)) {
+        // A socket.
+        Err(Errno::ENXIO) => return Ok(None),
+        opened => opened?,
+    };
+    let known = file.metadata().map_err(|error| errno(&error))?;
+    match known.is_file() {
+        true if known.len() > LONGEST_FILE => Err(Errno::EFBIG),
+        true => read_up_to(file, known.len()).map(Some).map_err(|error| errno(&error)),
+        false => Ok(None),
+    }
 }
 
 /// The first `most` bytes of `file`, or what there is.

@@ -1,13 +1,12 @@
 //! Whom the host trusts: its certificates, and what is wrong with them.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::{HostError, LONGEST_FILE, read_up_to};
+use super::{HostError, read_regular};
 use crate::debug::Trace;
 use crate::directory;
 use crate::error::errno;
@@ -18,6 +17,7 @@ use crate::root::contract::certificates::{Certificates, is_hash};
 ///
 /// # Errors
 /// Something that cannot be read. Unless it is `all` that is to be trusted, it is left out and told.
+#[inline(never)]
 pub(super) fn trusted(
     files: &[&str],
     directories: &[&str],
@@ -25,29 +25,39 @@ pub(super) fn trusted(
     trace: Trace,
 ) -> Result<Certificates, HostError> {
     let mut found = Certificates::default();
-    for path in files {
-        let path = Path::new(path);
-        found.file = is_there(path, regular(path), all, trace)?.flatten();
+    for path in files.iter().map(Path::new) {
+        match regular(path) {
+            Ok(file) => found.file = file,
+            Err(errno) => leave_out(path, errno, all, trace)?,
+        }
         if found.file.is_some() {
             break;
         }
     }
-    for path in directories {
+    for directory in directories.iter().map(Path::new) {
         if !found.hashed.is_empty() || (found.file.is_some() && !all) {
             break;
         }
-        let path = Path::new(path);
-        for name in is_there(path, directory::names(path), all, trace)?.unwrap_or_default() {
+        let names = match directory::names(directory) {
+            Ok(names) => names,
+            Err(errno) => {
+                leave_out(directory, errno, all, trace)?;
+                continue;
+            }
+        };
+        for name in names {
             if !is_hash(name.as_bytes()) {
                 continue;
             }
-            let path = path.join(&name);
-            if let Some(Some(contents)) = is_there(&path, certificate(&path), all, trace)? {
-                found.hashed.push((name, contents));
+            let path = directory.join(&name);
+            match read_regular(&path, 0) {
+                Ok(Some(contents)) => found.hashed.push((name, contents)),
+                Ok(None) => {}
+                Err(errno) => leave_out(&path, errno, all, trace)?,
             }
         }
     }
-    if all && found == Certificates::default() {
+    if all && found.file.is_none() && found.hashed.is_empty() {
         trace.say(format_args!(
             "ca=host: the host trusts nobody, and the image's certificates stay"
         ));
@@ -55,20 +65,19 @@ pub(super) fn trusted(
     Ok(found)
 }
 
-/// What was found at `path`; none where nothing is there, as behind a link that leads nowhere.
-fn is_there<T>(path: &Path, found: Result<T, Errno>, all: bool, trace: Trace) -> Result<Option<T>, HostError> {
-    let errno = match found {
-        Ok(found) => return Ok(Some(found)),
-        Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
-        Err(errno) => errno,
-    };
+/// Goes on without what is at `path`, or not. Nothing is there behind a link that leads nowhere.
+#[inline(never)]
+fn leave_out(path: &Path, errno: Errno, all: bool, trace: Trace) -> Result<(), HostError> {
+    if matches!(errno, Errno::ENOENT | Errno::ENOTDIR) {
+        return Ok(());
+    }
     let path = path.to_owned();
     let error = HostError::Certificates { path, errno };
     if all {
         return Err(error);
     }
     trace.say(format_args!("{error}"));
-    Ok(None)
+    Ok(())
 }
 
 /// Where the file behind `path` really is. One without contents is none.
@@ -78,25 +87,10 @@ fn regular(path: &Path) -> Result<Option<PathBuf>, Errno> {
     Ok((known.is_file() && known.len() > 0).then_some(real))
 }
 
-/// What is in the file behind `path`. Nobody waits here for who opens the other end of a pipe.
-fn certificate(path: &Path) -> Result<Option<Vec<u8>>, Errno> {
-    let opened = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-    let file = match opened.map_err(|error| errno(&error)) {
-        // A socket.
-        Err(Errno::ENXIO) => return Ok(None),
-        opened => opened?,
-    };
-    let known = file.metadata().map_err(|error| errno(&error))?;
-    match known.is_file() {
-        true if known.len() > LONGEST_FILE => Err(Errno::EFBIG),
-        true => read_up_to(file, known.len()).map(Some).map_err(|error| errno(&error)),
-        false => Ok(None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
+    use std::fs::File;
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
 
@@ -104,6 +98,7 @@ mod tests {
     use nix::unistd::mkfifo;
 
     use super::*;
+    use crate::host::LONGEST_FILE;
 
     /// What is found below `top`: whether there is a file, and the names, in order; or the errno.
     fn found(top: &Path, all: bool) -> Result<(bool, Vec<OsString>), Errno> {

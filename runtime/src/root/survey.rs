@@ -2,9 +2,9 @@
 //! stays pure.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
@@ -238,31 +238,13 @@ fn look_into(root: &Path, path: &Path) -> Result<Standing, SurveyError> {
 
 /// The contents of `path`, if it is a regular file and no link to one.
 fn read_file(path: &Path) -> Result<Option<Vec<u8>>, SurveyError> {
-    let failed = |error: &io::Error| SurveyError::new(path, error);
-    let opened = File::options()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path);
-    let file = match opened {
-        Ok(file) => file,
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ELOOP | libc::ENXIO)) => {
-            return Ok(None);
-        }
-        Err(error) => return Err(failed(&error)),
-    };
-    let metadata = file.metadata().map_err(|error| failed(&error))?;
-    if !metadata.is_file() {
-        return Ok(None);
-    }
-    if metadata.len() > host::LONGEST_FILE {
-        return Err(SurveyError {
+    match host::read_regular(path, libc::O_NOFOLLOW) {
+        Err(Errno::ENOENT | Errno::ELOOP) => Ok(None),
+        read => read.map_err(|errno| SurveyError {
             path: path.to_owned(),
-            errno: Errno::EFBIG,
-        });
+            errno,
+        }),
     }
-    host::read_up_to(file, metadata.len())
-        .map(Some)
-        .map_err(|error| failed(&error))
 }
 
 /// A place of the image that could not be looked at.
