@@ -10,8 +10,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, BitFlags, LandlockStatus, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr,
-    RulesetError,
+    ABI, Access, AccessFs, AddRuleError, AddRulesError, BitFlags, CreateRulesetError, LandlockStatus, PathBeneath,
+    RestrictSelfError, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
 };
 use nix::errno::Errno;
 
@@ -110,8 +110,13 @@ pub enum LandlockError {
 
 impl LandlockError {
     fn call(step: &'static str, error: &RulesetError) -> Self {
-        // What the crate says besides what the kernel said is a fault of these rules: `EINVAL`.
-        let errno = Errno::from_raw(*landlock::Errno::from(error));
+        let errno = match error {
+            RulesetError::CreateRuleset(CreateRulesetError::CreateRulesetCall { source, .. })
+            | RulesetError::AddRules(AddRulesError::Fs(AddRuleError::AddRuleCall { source, .. }))
+            | RulesetError::RestrictSelf(RestrictSelfError::RestrictSelfCall { source, .. }) => errno(source),
+            // What the crate says by itself is a fault of these rules.
+            _ => Errno::EINVAL,
+        };
         Self::Call { step, errno }
     }
 }

@@ -19,3 +19,6 @@ pub use check_error::CheckError;
 pub use mount_error::MountError;
 pub use owner::{OwnerMap, Shown};
 pub use verified::VerifiedImage;
+
+/// Bytes of a thread's stack: what the standard library takes, but for asking the caller's RUST_MIN_STACK.
+const STACK: usize = 2 << 20;

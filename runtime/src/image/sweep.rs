@@ -49,6 +49,7 @@ impl<'a> Sweep<'a> {
             for _ in 1..threads {
                 // Where the system has no more threads, those that are there do the work.
                 if thread::Builder::new()
+                    .stack_size(super::STACK)
                     .spawn_scoped(scope, || self.work(&mut |_| ()))
                     .is_err()
                 {

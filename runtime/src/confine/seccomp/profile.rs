@@ -70,30 +70,24 @@ const NOTIFY: &str = "SCMP_ACT_NOTIFY";
 pub(super) fn policy(profile: &Seccomp, circumstances: Circumstances) -> Result<Policy, ProfileFault> {
     let otherwise = action(&profile.default_action, profile.default_errno_ret)?;
     let mut rules = Vec::new();
+    let mut last = None;
     for rule in &profile.syscalls {
         // Of a rule that is for other circumstances, too, every word must mean something.
         let rule_action = action(&rule.action, rule.errno_ret)?;
         let alternatives = alternatives(&rule.args)?;
-        if applies(rule, circumstances)? {
-            let numbers = rule
-                .names
-                .iter()
-                .chain(&rule.name)
-                .filter_map(|name| names::number(name));
-            rules.extend(numbers.flat_map(|number| {
-                alternatives.iter().map(move |conditions| Rule {
+        let applies = applies(rule, circumstances)?;
+        for name in rule.names.iter().chain(&rule.name) {
+            let Some(number) = names::number(name) else { continue };
+            last = last.max(Some(number));
+            for conditions in alternatives.iter().filter(|_| applies) {
+                rules.push(Rule {
                     number,
                     conditions: conditions.clone(),
                     action: rule_action,
-                })
-            }));
+                });
+            }
         }
     }
-    let named = profile
-        .syscalls
-        .iter()
-        .flat_map(|rule| rule.names.iter().chain(&rule.name));
-    let last = named.filter_map(|name| names::number(name)).max();
     let mut beyond = Vec::new();
     if let Some(last) = last.filter(|_| !otherwise.permits()) {
         beyond.push((last.saturating_add(1), Action::Errno(ENOSYS)));

@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::host;
+use crate::image::STACK;
 
 /// Most workers: decompression beyond four cores is rarely what one program waits for.
 const MOST: usize = 3;
@@ -107,6 +108,7 @@ impl Team {
             let (queue, busy) = (Arc::clone(&queue), Arc::clone(busy));
             thread::Builder::new()
                 .name(format!("read-{number}"))
+                .stack_size(STACK)
                 .spawn(move || queue.work(&busy))
                 .ok()
         };
