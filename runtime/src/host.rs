@@ -218,15 +218,16 @@ fn description() -> Option<(String, Vec<u8>)> {
     None
 }
 
-/// The file behind `path`, links followed, as far as it is no longer than a configuration file should be.
+/// The file behind `path`, links followed, as far as it is no longer than a configuration file should be. A pipe that nobody writes to
+/// is empty.
 pub(crate) fn read_short(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let length = file.metadata()?.len();
     read_up_to(file, length)
 }
 
-/// What is in the regular file behind `path`, which is opened with these flags of open(2); none where something else is there, and nobody
-/// waits for who opens the other end of a pipe. `EFBIG`: it is longer than a configuration file should be.
+/// What is in the regular file behind `path`, which is opened with these flags of open(2); none where something else is there, and
+/// nobody waits for who opens the other end of a pipe. `EFBIG`: it is longer than a configuration file should be.
 #[inline(never)]
 pub(crate) fn read_regular(path: &Path, flags: i32) -> Result<Option<Vec<u8>>, Errno> {
     let opened = File::options()
